@@ -1,0 +1,38 @@
+"""Stockroom: a product catalogue with stock, users and posts, over REST."""
+
+from __future__ import annotations
+
+from flask_migrate import Migrate
+
+from config import ROOT, Config
+from project import logs
+from project.auth import tokens
+from project.db import session
+from project.embedded import Cluster
+from project.features import ROOMS
+from project.http import docs
+from project.http.api import Api
+from project.http.app import App
+
+
+def create_app(config: Config) -> App:
+    """The application under these settings; nothing is asked of the database yet."""
+    logs.init()
+    app = App(__name__)
+    app.config["SECRET_KEY"] = config.secret_key
+    if config.database_url is not None:
+        session.init_app(app, config.database_url, config.threads)
+        app.extensions["embedded"] = None
+    else:
+        cluster = app.extensions["embedded"] = Cluster(config.data_dir)
+        session.init_app(app, cluster.url, config.threads, before_connecting=cluster.ensure)
+    Migrate(app, session.db, directory=str(ROOT / "migrations"), render_as_batch=False)
+    tokens.init_app(app)
+    api = Api(app)
+    app.register_blueprint(docs.blp)
+    for room in ROOMS:
+        if room.blueprint is not None:
+            api.register_blueprint(room.blueprint, url_prefix=room.at)
+        if room.commands is not None:
+            app.cli.add_command(room.commands)
+    return app

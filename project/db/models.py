@@ -1,0 +1,42 @@
+"""The words models are written in: the base, column types, and what every row has."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+from sqlalchemy import BigInteger, Identity, MetaData, Numeric, func
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+
+Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
+Instant = Annotated[datetime, mapped_column(server_default=func.now())]
+
+
+class Base(DeclarativeBase):
+    """Constraint names follow one convention, so that a migration and a rule can name them."""
+
+    registry = registry(  # not type_annotation_map: Flask-SQLAlchemy 3.1 cannot read it here
+        metadata=MetaData(
+            naming_convention={
+                "pk": "pk_%(table_name)s",
+                "uq": "uq_%(table_name)s_%(column_0_name)s",
+                "ck": "ck_%(table_name)s_%(constraint_name)s",
+                "fk": "fk_%(table_name)s_%(column_0_name)s",
+                "ix": "ix_%(table_name)s_%(column_0_name)s",
+            }
+        ),
+        type_annotation_map={datetime: TIMESTAMP(timezone=True), Decimal: Numeric(10, 2)},
+    )
+
+
+class Item(Base):
+    """A row of its own: counted versions are what ETag and If-Match speak of."""
+
+    __abstract__ = True
+
+    id: Mapped[Id] = mapped_column(sort_order=-1)
+    version: Mapped[int] = mapped_column(server_default="1", sort_order=1)
+    created_at: Mapped[Instant] = mapped_column(sort_order=1)
+    updated_at: Mapped[Instant] = mapped_column(sort_order=1)

@@ -1,0 +1,94 @@
+"""How the database says no: a constraint's own sentence, or a family chosen by SQLSTATE."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import psycopg2
+from sqlalchemy import Engine, Select, Table, event, select
+from sqlalchemy.engine import ExceptionContext
+
+from project.db.models import Base
+from project.errors import Invalid, Refusal, Refused, Unavailable
+
+BUSY = {"55P03", "57014"}  # lock and statement timeouts
+AWAY = ("08", "53", "57P", "25006", "25P03", "40")  # lost, full, shutting down, standby, to retry
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a constraint says when it is broken."""
+
+    code: str
+    sentence: str
+    conflict: tuple[str, ...]
+
+
+def rule(code: str, sentence: str, *, conflict: tuple[str, ...] = ()) -> dict[str, Any]:
+    """`info=` for a constraint: breaking it raises Refused with this code and sentence.
+
+    For a unique constraint `{column}` in the sentence is the value refused, and `conflict`
+    names the columns of the row in the way that the refusal carries along.
+    """
+    return {"rule": Rule(code, sentence, conflict)}
+
+
+class Duplicate(Refused):
+    """A unique rule was broken; `rival` finds the row in the way once the transaction is over."""
+
+    rival: Select[Any] | None = None
+
+
+@event.listens_for(Engine, "handle_error")
+def translate(context: ExceptionContext) -> None:
+    """Raise the driver's complaint as one of the family; an unknown one stays a bug."""
+    error = context.original_exception
+    if isinstance(error, psycopg2.Error) and (refusal := _refusal(error, context.is_disconnect)):
+        raise refusal from error
+
+
+def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
+    state = error.pgcode or ""
+    broken, table = _rules().get(error.diag.constraint_name or "", (None, None))
+    if broken is not None and table is not None:
+        return _broken(broken, table, error.diag.message_detail or "")
+    if state in BUSY:
+        return Unavailable("The database is busy; try again.", code="busy")
+    if disconnected or state.startswith(AWAY) or _no_connection(error):
+        return Unavailable("The database is away; try again.")
+    if state.startswith("22"):
+        wrong = {"in": "body", "field": "", "code": "out_of_range"}
+        return Invalid([{**wrong, "message": "A value does not fit the database."}])
+    return None
+
+
+def _no_connection(error: psycopg2.Error) -> bool:
+    """The server was never reached, so it gave no SQLSTATE."""
+    return error.pgcode is None and isinstance(error, psycopg2.OperationalError)
+
+
+def _broken(broken: Rule, table: Table, detail: str) -> Refusal:
+    """The constraint's sentence, with the value PostgreSQL names: `Key (name)=(Lamp) …`."""
+    key = re.match(r"[^(]*\((\w+)\)=\((.*)\)", detail, re.DOTALL)
+    if key is None:
+        return Refused(broken.sentence, code=broken.code)
+    column, value = key.groups()
+    refusal = Duplicate(broken.sentence.format_map({column: value}), code=broken.code)
+    if broken.conflict:
+        columns = [table.c[name] for name in broken.conflict]
+        refusal.rival = select(*columns).where(table.c[column] == value)
+    return refusal
+
+
+@cache
+def _rules() -> dict[str, tuple[Rule, Table]]:
+    """Every rule by the name of its constraint or unique index."""
+    return {
+        str(kept.name): (kept.info["rule"], table)
+        for table in Base.metadata.tables.values()
+        for kept in (*table.constraints, *table.indexes)
+        if "rule" in kept.info
+    }

@@ -1,0 +1,70 @@
+"""The verbs services speak: fetch, save, revise."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, func, true, update
+
+from project.db.models import Base, Item
+from project.db.session import db
+from project.errors import NotFound, Stale
+
+INT4 = 2**31 - 1
+INT8 = 2**63 - 1
+
+Row = TypeVar("Row", bound=Base)
+Kept = TypeVar("Kept", bound=Item)
+
+
+def fetch(model: type[Row], id: int, *, lock: bool = False) -> Row:
+    """The row with this id, as it is now and held to the end if `lock`; raises NotFound."""
+    held = {"with_for_update": True, "populate_existing": True} if lock else {}
+    found = db.session.get(model, id, **held) if id <= INT8 else None
+    if found is None:
+        raise NotFound(f"{model.__name__} with id {id} not found")
+    return found
+
+
+def save(row: Row) -> Row:
+    """Insert now, so that rules speak here; the row comes back with all the server made up."""
+    db.session.add(row)
+    db.session.flush()
+    return row
+
+
+def revise(
+    model: type[Kept], id: int, values: Mapping[str, Any], versions: Collection[int] | None = None
+) -> Kept:
+    """Change one row and count its version; raises NotFound, and Stale for another version."""
+    found = revise_if(true(), model, id, values, versions)
+    return found or fetch(model, id)
+
+
+def revise_if(
+    condition: ColumnElement[bool],
+    model: type[Kept],
+    id: int,
+    values: Mapping[str, Any],
+    versions: Collection[int] | None = None,
+) -> Kept | None:
+    """Revise, unless the condition does not hold: then None, and the row is locked as it is.
+
+    Condition and version are judged in the UPDATE itself, in one statement: whoever looks first
+    and writes then lets two writers pass.
+    """
+    named = [model.id == id, *([] if versions is None else [model.version.in_(versions)])]
+    statement = (
+        update(model)
+        .where(*named, condition)
+        .values(**values, version=model.version + 1, updated_at=func.now())
+        .returning(model)
+        .execution_options(populate_existing=True, synchronize_session=False)
+    )
+    found: Kept | None = db.session.scalar(statement) if id <= INT8 else None
+    if found is None:
+        current = fetch(model, id, lock=True)
+        if versions is not None and current.version not in versions:
+            raise Stale(f"{model.__name__} {id} is at version {current.version} now; read it again")
+    return found

@@ -1,0 +1,34 @@
+"""The table of contents: one line per room."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask.cli import AppGroup
+
+from project.auth import routes as auth
+from project.embedded import cli as embedded
+from project.health import routes as health
+from project.http.blueprint import Blueprint
+from project.products import cli as products_cli
+from project.products import routes as products
+from project.users import cli as users_cli
+from project.users import routes as users
+
+
+@dataclass(frozen=True)
+class Room:
+    """What a room adds to the application: addresses, commands, or both."""
+
+    blueprint: Blueprint | None = None
+    at: str = ""
+    commands: AppGroup | None = None
+
+
+ROOMS = (
+    Room(health.blp),
+    Room(auth.blp, "/api/v1/auth"),
+    Room(users.blp, "/api/v1/users", users_cli.users),
+    Room(products.blp, "/api/v1/products", products_cli.products),
+    Room(commands=embedded.pg),
+)

@@ -1,0 +1,36 @@
+"""/healthz and /readyz: for whoever restarts processes and steers traffic."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from alembic.script import ScriptDirectory
+from flask import current_app
+
+from project.health import service
+from project.health.schemas import HealthOut
+from project.http.blueprint import Blueprint
+
+blp = Blueprint("health", __name__, description="Alive and ready.")
+
+
+@blp.get("/healthz")
+@blp.public
+@blp.document(HealthOut)
+def healthz() -> dict[str, str]:
+    """Tell whether the process is alive"""
+    return {"status": "ok"}
+
+
+@blp.get("/readyz")
+@blp.public
+@blp.document(HealthOut)
+def readyz() -> dict[str, str]:
+    """Tell whether the database answers and has this release's schema"""
+    service.check(_head(current_app.extensions["migrate"].directory))
+    return {"status": "ok"}
+
+
+@cache
+def _head(migrations: str) -> str | None:
+    return ScriptDirectory(migrations).get_current_head()

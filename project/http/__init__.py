@@ -1,0 +1,1 @@
+"""The only place besides routes that knows HTTP."""

@@ -1,0 +1,43 @@
+"""The application: one request, one transaction."""
+
+from __future__ import annotations
+
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+from werkzeug.routing import BaseConverter
+
+from project.db import reading, transaction
+from project.http import problems, trace
+
+SAFE = {"GET", "HEAD", "OPTIONS"}
+
+
+class IdConverter(BaseConverter):
+    """A row's id in a path: plain ASCII digits; one beyond the column is simply not there."""
+
+    regex = "[0-9]{1,40}"
+
+    def to_python(self, value: str) -> int:
+        return int(value)
+
+
+class App(Flask):
+    """Flask, with the boundary that commits and one shape of refusal."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, static_folder=None)
+        self.url_map.strict_slashes = False  # with or without the slash, and never a redirect
+        self.url_map.merge_slashes = False
+        self.url_map.converters["id"] = IdConverter
+        self.json.sort_keys = False  # members stand in the order of their schema
+        self.json.ensure_ascii = False
+        problems.register(self)
+        trace.init_app(self)
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """Answer inside a transaction: the last place where a failing commit is still a refusal."""
+        if request.routing_exception is not None or request.method in SAFE:
+            with reading():
+                return super().dispatch_request()
+        with transaction():
+            return super().dispatch_request()

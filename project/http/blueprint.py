@@ -1,0 +1,130 @@
+"""A room's door: views are declared by decorators which enforce and document at once.
+
+@blp.post("/")
+@blp.signed_in
+@blp.arguments(ProductIn)
+@blp.created(ProductOut, at="products.get_product")
+@blp.refuses(Refused)
+def create_product(values): ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar
+
+import flask_smorest
+from flask import Response, current_app, url_for
+
+from project import errors
+from project.http import etag, guards, openapi, pages
+from project.http.body import Parser
+from project.http.schemas import Query, Schema
+
+View = TypeVar("View", bound=Callable[..., Any])
+Decorator = Callable[[View], View]
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] - because flask-smorest is untyped
+    """flask-smorest's blueprint with our guards, our parser and our answers."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, name: str, import_name: str, *, description: str) -> None:
+        super().__init__(name, import_name, description=description)
+        self._prepare_doc_cbks.append(openapi.complete)
+
+    def public(self, view: View) -> View:
+        """Anybody may call."""
+        return self._guarded(view, guards.public)
+
+    def signed_in(self, view: View) -> View:
+        """Any active user may call; documents 401."""
+        return self._guarded(view, guards.signed_in, errors.Unauthorized)
+
+    def superuser(self, view: View) -> View:
+        """Only superusers may call; documents 401 and 403."""
+        return self._guarded(view, guards.superuser, errors.Unauthorized, errors.Forbidden)
+
+    def arguments(
+        self, schema: type[Schema], location: str = "json", **kwargs: Any
+    ) -> Decorator[View]:
+        """Read the body, or with `location="query"` keyword arguments from the query string."""
+        keywords = {"as_kwargs": True} if location == "query" else {}
+        decorate: Decorator[View] = super().arguments(
+            schema(), location=location, **keywords, **kwargs
+        )
+        return decorate
+
+    def item(self, schema: type[Schema], status: int = 200, *, at: str = "") -> Decorator[View]:
+        """Answer one item with its ETag and, where `at` names its view, its Location."""
+        out = schema()
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def answered(*args: Any, **kwargs: Any) -> Response:
+                item = view(*args, **kwargs)
+                response = current_app.json.response(out.dump(item))
+                response.status_code = status
+                if at:
+                    response.headers["Location"] = url_for(at, id=item.id)
+                return etag.answer(response, item)
+
+            headers = openapi.item_headers(located=bool(at))
+            documented: View = self.response(status, out, headers=headers)(answered)
+            return documented
+
+        return decorate
+
+    def created(self, schema: type[Schema], *, at: str) -> Decorator[View]:
+        """Answer 201 with the new item and where it lives: the endpoint `at`."""
+        return self.item(schema, 201, at=at)
+
+    def page(
+        self, schema: type[Schema], query: type[Query], columns: pages.Columns
+    ) -> Decorator[View]:
+        """Answer a page of the Select that the view returns; `columns` may be sorted by."""
+        page = pages.page_schema(schema)()
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def answered(*args: Any, **kwargs: Any) -> Any:
+                wanted = {name: kwargs.pop(name) for name in pages.PARAMETERS if name in kwargs}
+                return pages.read(view(*args, **kwargs), columns, **wanted)
+
+            answered = self.response(200, page)(answered)
+            found: View = self.arguments(pages.query_schema(query, columns), "query")(answered)
+            return found
+
+        return decorate
+
+    def document(self, schema: type[Schema]) -> Decorator[View]:
+        """Answer 200 with a document that is no item of its own."""
+        decorate: Decorator[View] = self.response(200, schema())
+        return decorate
+
+    def nothing(self, view: View) -> View:
+        """Answer 204."""
+        documented: View = self.response(204)(view)
+        return documented
+
+    def refuses(self, *families: type[errors.Refusal] | errors.Refusal) -> Decorator[View]:
+        """Document refusals that only this view knows of: a family, or an example of it."""
+
+        def decorate(view: View) -> View:
+            openapi.note(view, "refusals", families)
+            return view
+
+        return decorate
+
+    def _guarded(self, view: View, guard: guards.Guard, *families: type[errors.Refusal]) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            guard()
+            return view(*args, **kwargs)
+
+        openapi.note(guarded, "refusals", families)
+        openapi.note(guarded, "guard", guard.__name__)
+        openapi.note(guarded, "operation", view.__name__)
+        return guarded  # type: ignore[return-value] - because it is called just like the view

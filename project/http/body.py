@@ -1,0 +1,155 @@
+"""What a request may contain at all: the argument parser.
+
+It refuses what must not pass before any schema sees it: JSON with two meanings, characters
+PostgreSQL cannot store, bodies that are too large, too deep or in another format.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from typing import Any, NoReturn
+from urllib.parse import unquote_to_bytes
+
+import marshmallow as ma
+from flask import Request
+from webargs.flaskparser import FlaskParser
+
+from project.errors import Invalid
+from project.http.problems import BadBody, TooLarge, UnsupportedMedia
+
+LIMIT = 1024 * 1024  # bytes of a JSON body
+DEPTH = 32  # levels of nesting
+
+
+class Parser(FlaskParser):
+    """Reads bodies and queries; every complaint is one of the family."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}  # noqa: RUF012 - because webargs reads it so; schemas raise
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:
+        if "Content-Encoding" in req.headers:
+            raise UnsupportedMedia("Send the body without Content-Encoding.")
+        if req.mimetype != "application/json":
+            if req.mimetype or req.content_length:
+                raise UnsupportedMedia("Send the body as Content-Type: application/json.")
+            raise BadBody("A JSON body is required.")
+        return parse(read(req))
+
+    def load_querystring(self, req: Request, schema: ma.Schema) -> Mapping[str, str]:
+        try:
+            unquote_to_bytes(req.query_string).decode()
+        except UnicodeDecodeError:
+            raise Invalid([_wrong("query", "", "invalid", "Not valid UTF-8.")]) from None
+        repeated = [name for name, values in req.args.lists() if len(values) > 1]
+        if repeated:
+            raise Invalid([_wrong("query", name, "repeated", "Send it once.") for name in repeated])
+        return req.args.to_dict()
+
+    def handle_error(self, error: ma.ValidationError, req: Any, schema: Any, **_: Any) -> NoReturn:
+        [(location, messages)] = error.messages_dict.items()
+        raise invalid(messages, "body" if location == "json" else location) from error
+
+
+def load(schema: type[ma.Schema], given: Mapping[str, Any]) -> Any:
+    """The values of a document that came some other way than by HTTP; raises Invalid."""
+    try:
+        return schema().load(given)
+    except ma.ValidationError as error:
+        raise invalid(error.messages, "body") from error
+
+
+def invalid(messages: Any, place: str) -> Invalid:
+    """marshmallow's nest of messages as one refusal with an entry per field, a hundred at most."""
+    found = islice(flatten(messages), 100)
+    return Invalid(
+        [
+            _wrong(place, field[:100], getattr(message, "code", "invalid"), str(message))
+            for field, message in found
+        ]
+    )
+
+
+def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Each field's dotted path with one of its messages, from marshmallow's nest of both."""
+    if isinstance(messages, dict):
+        for key, nested in messages.items():
+            step = "" if key == "_schema" else str(key)
+            yield from flatten(nested, f"{path}.{step}".strip("."))
+    else:
+        for message in messages:
+            yield path, message
+
+
+def read(req: Request) -> bytes:
+    """The whole body; a chunked one tells its length only by being read."""
+    if (req.content_length or 0) > LIMIT:
+        raise TooLarge(f"The body is larger than {LIMIT} bytes.")
+    body = bytearray()
+    while len(body) <= LIMIT and (piece := req.stream.read(LIMIT + 1 - len(body))):
+        body += piece
+    if len(body) > LIMIT:
+        raise TooLarge(f"The body is larger than {LIMIT} bytes.")
+    return bytes(body)
+
+
+def parse(raw: bytes) -> Any:
+    """JSON as RFC 8259 section 4 would have it to be understood the same by everybody."""
+    try:
+        text = raw.decode()
+        found = json.loads(
+            text,
+            parse_float=_number,
+            parse_constant=_constant,
+            object_pairs_hook=_members,
+        )
+    except UnicodeDecodeError:
+        raise BadBody("The body is not valid UTF-8.") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno} column {error.colno}"
+        raise BadBody(f"The body is not JSON: {error.msg} at {place}.") from None
+    except RecursionError:
+        raise BadBody(f"The body is nested deeper than {DEPTH} levels.") from None
+    except ValueError:
+        raise BadBody("The body holds a number that is too long.") from None
+    if "\\u" in text or raw.count(b"[") + raw.count(b"{") > DEPTH:
+        _inspect(found, 1)
+    return found
+
+
+def _number(literal: str) -> Decimal:
+    try:
+        return Decimal(literal)
+    except InvalidOperation:
+        raise BadBody("The body holds a number that is too large.") from None
+
+
+def _constant(name: str) -> NoReturn:
+    raise BadBody(f"The body is not JSON: {name} is not a JSON number.")
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise BadBody(f"The body names {json.dumps(twice)} twice in one object.")
+    return found
+
+
+def _inspect(value: Any, depth: int) -> None:
+    """Refuse what only an escape or a pile of brackets can bring in."""
+    if isinstance(value, str):
+        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+            raise BadBody("A string holds a NUL or half a character (a lone surrogate).")
+    elif isinstance(value, dict | list):
+        if depth > DEPTH:
+            raise BadBody(f"The body is nested deeper than {DEPTH} levels.")
+        for part in [*value, *value.values()] if isinstance(value, dict) else value:
+            _inspect(part, depth + 1)
+
+
+def _wrong(place: str, field: str, code: str, message: str) -> dict[str, Any]:
+    return {"in": place, "field": field, "code": code, "message": message}

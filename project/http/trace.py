@@ -1,0 +1,48 @@
+"""One request followed: its id in and out, and one log line when it is answered."""
+
+from __future__ import annotations
+
+import re
+import time
+
+import structlog
+from flask import Flask, Response, g, request
+from ulid import ULID
+
+log = structlog.get_logger("project")
+
+GOOD_ID = re.compile(r"[A-Za-z0-9._:/+=~-]{1,128}", re.ASCII)
+
+
+def request_id() -> str:
+    """The id of the request under way: the caller's if it is a valid one, else a new ULID."""
+    if "request_id" not in g:
+        sent = request.headers.get("X-Request-Id", "")
+        g.request_id = sent if GOOD_ID.fullmatch(sent) else str(ULID())
+    return str(g.request_id)
+
+
+def init_app(app: Flask) -> None:
+    """Give every request an id and a log line."""
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    g.began = time.perf_counter()
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(request_id=request_id())
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-Id"] = request_id()
+    log.info(
+        "request",
+        method=request.method,
+        path=request.path,
+        operation=request.endpoint,
+        status=response.status_code,
+        milliseconds=round((time.perf_counter() - g.began) * 1000, 1),
+        user_id=g.get("user_id"),
+    )
+    return response

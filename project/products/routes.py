@@ -1,0 +1,124 @@
+"""/products: the catalogue, its search and its stock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Select
+
+from project.errors import NotFound, Refused, Stale
+from project.http import etag
+from project.http.blueprint import Blueprint
+from project.products import service
+from project.products.models import Product
+from project.products.schemas import (
+    ProductIn,
+    ProductOut,
+    ProductPatch,
+    ProductQuery,
+    ProductSearch,
+    StockQuery,
+)
+
+blp = Blueprint("products", __name__, description="The catalogue.")
+
+TAKEN = Refused(
+    "Product with name 'Desk lamp' already exists",
+    code="duplicate_name",
+    conflict={"id": 1, "is_active": True},
+)
+MISSING = NotFound("Product with id 9 not found")
+MOVED_ON = Stale("Product 1 is at version 3 now; read it again")
+SOLD_OUT = Refused("Insufficient stock. Current: 5, Requested: 10", code="insufficient_stock")
+
+
+@blp.get("/")
+@blp.public
+@blp.page(ProductOut, ProductQuery, service.SORTABLE)
+def list_products(**query: Any) -> Select[Any]:
+    """List products"""
+    return service.search(**query)
+
+
+@blp.get("/search/")
+@blp.public
+@blp.page(ProductOut, ProductSearch, service.SORTABLE)
+def search_products(**query: Any) -> Select[Any]:
+    """Search products by a part of their name
+
+    Upper and lower case do not matter; `%`, `_` and `\\` mean themselves.
+    """
+    return service.search(**query)
+
+
+@blp.post("/")
+@blp.signed_in
+@blp.arguments(ProductIn)
+@blp.created(ProductOut, at="products.get_product")
+@blp.refuses(TAKEN)
+def create_product(values: dict[str, Any]) -> Product:
+    """Create a product"""
+    return service.create(values)
+
+
+@blp.get("/<id:id>")
+@blp.public
+@blp.item(ProductOut)
+@blp.refuses(MISSING)
+def get_product(id: int) -> Product:
+    """Get a product, inactive or not"""
+    return service.get(id)
+
+
+@blp.put("/<id:id>")
+@blp.signed_in
+@blp.arguments(ProductPatch)
+@blp.item(ProductOut)
+@blp.refuses(TAKEN, MISSING, MOVED_ON)
+def put_product(values: dict[str, Any], id: int) -> Product:
+    """Change a product
+
+    Only the fields sent are changed, as with PATCH.
+    """
+    return service.update(id, values, etag.expected(id))
+
+
+@blp.patch("/<id:id>")
+@blp.signed_in
+@blp.arguments(ProductPatch)
+@blp.item(ProductOut)
+@blp.refuses(TAKEN, MISSING, MOVED_ON)
+def patch_product(values: dict[str, Any], id: int) -> Product:
+    """Change some fields of a product"""
+    return service.update(id, values, etag.expected(id))
+
+
+@blp.delete("/<id:id>")
+@blp.signed_in
+@blp.nothing
+@blp.refuses(MISSING, MOVED_ON)
+def delete_product(id: int) -> None:
+    """Make a product inactive
+
+    It can still be read and restored, and its name stays taken.
+    """
+    service.delete(id, etag.expected(id))
+
+
+@blp.post("/<id:id>/restore")
+@blp.signed_in
+@blp.item(ProductOut)
+@blp.refuses(MISSING)
+def restore_product(id: int) -> Product:
+    """Make a product active again"""
+    return service.restore(id)
+
+
+@blp.patch("/<id:id>/stock")
+@blp.signed_in
+@blp.arguments(StockQuery, "query")
+@blp.item(ProductOut)
+@blp.refuses(SOLD_OUT, MISSING, MOVED_ON)
+def adjust_stock(id: int, **moved: Any) -> Product:
+    """Add to the stock of a product, or take from it"""
+    return service.adjust_stock(id, **moved, versions=etag.expected(id))

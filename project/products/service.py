@@ -1,0 +1,111 @@
+"""What can be done with products."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Select, cast, func, select
+
+from project.db import announce, fetch, revise, revise_if, save
+from project.errors import Refused
+from project.products.models import MAX_STOCK, Product
+
+SORTABLE = {
+    "id": Product.id,
+    "name": func.lower(Product.name),  # people do not sort by code point
+    "price": Product.price,
+    "stock": Product.stock,
+    "created_at": Product.created_at,
+    "updated_at": Product.updated_at,
+}
+
+
+def search(
+    q: str | None = None,
+    active_only: bool = False,
+    price_min: Decimal | None = None,
+    price_max: Decimal | None = None,
+    in_stock: bool | None = None,
+) -> Select[tuple[Product]]:
+    """The products that answer the question; `q` is part of a name, in any case."""
+    found = select(Product)
+    if q is not None:
+        literal = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        found = found.where(Product.name.ilike(f"%{literal}%"))
+    if active_only:
+        found = found.where(Product.is_active)
+    if price_min is not None:
+        found = found.where(Product.price >= price_min)
+    if price_max is not None:
+        found = found.where(Product.price <= price_max)
+    if in_stock is not None:
+        found = found.where(Product.stock > 0 if in_stock else Product.stock == 0)
+    return found
+
+
+def get(id: int) -> Product:
+    """A product, inactive or not."""
+    return fetch(Product, id)
+
+
+def create(values: dict[str, Any]) -> Product:
+    """Take a product into the catalogue."""
+    product = save(Product(**values))
+    announce("product.created", product_id=product.id, name=product.name)
+    return product
+
+
+def update(id: int, values: dict[str, Any], versions: Collection[int] | None = None) -> Product:
+    """Change the fields sent."""
+    product = revise(Product, id, values, versions)
+    announce("product.updated", product_id=id, fields=sorted(values), version=product.version)
+    return product
+
+
+def delete(id: int, versions: Collection[int] | None = None) -> None:
+    """Make a product inactive; its name stays taken. Doing it again changes nothing."""
+    if revise_if(Product.is_active, Product, id, {"is_active": False}, versions):
+        announce("product.deleted", product_id=id)
+
+
+def restore(id: int) -> Product:
+    """Make a product active again. Doing it again changes nothing."""
+    restored = revise_if(~Product.is_active, Product, id, {"is_active": True})
+    if restored is None:
+        return fetch(Product, id)
+    announce("product.updated", product_id=id, fields=["is_active"], version=restored.version)
+    return restored
+
+
+def adjust_stock(
+    id: int, quantity: int, reason: str | None = None, versions: Collection[int] | None = None
+) -> Product:
+    """Add to the stock, or take from it, in the one statement that also judges the result.
+
+    Reading, adding and writing back would sell the last piece twice.
+    """
+    after = cast(Product.stock, BigInteger) + quantity
+    moved = {"stock": Product.stock + quantity}
+    product = revise_if(after.between(0, MAX_STOCK), Product, id, moved, versions)
+    if product is None:
+        _explain(fetch(Product, id).stock, quantity)
+        return adjust_stock(id, quantity, reason, versions)  # enough by now, and the row is ours
+    announce(
+        "product.stock_adjusted",
+        product_id=id,
+        quantity=quantity,
+        stock=product.stock,
+        reason=reason,
+    )
+    return product
+
+
+def _explain(stock: int, quantity: int) -> None:
+    """Why this quantity cannot be moved, if it cannot."""
+    if stock + quantity < 0:
+        sentence = f"Insufficient stock. Current: {stock}, Requested: {-quantity}"
+        raise Refused(sentence, code="insufficient_stock")
+    if stock + quantity > MAX_STOCK:
+        raise Refused(f"Stock would exceed {MAX_STOCK}", code="stock_limit")

@@ -1,0 +1,1 @@
+"""People and what the service knows of them."""

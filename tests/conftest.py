@@ -1,0 +1,188 @@
+"""A migrated template is cloned for every run; what a test writes is rolled back after it.
+
+What needs processes or real commits asks for `server`: a gunicorn with a database of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import event
+from sqlalchemy.engine import make_url
+
+from config import ROOT, Config
+from project import create_app
+from project.auth import tokens
+from project.db import db as database
+from project.embedded import Cluster
+from project.http.app import App
+from tests.server import Server
+from tests.users.make import make_user
+
+SECRET = "a secret of thirty-two bytes at least"
+FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100"}
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The URL of a server where databases may be made: TEST_DATABASE_URL, or an embedded one."""
+    if given := os.environ.get("TEST_DATABASE_URL"):
+        yield Config.from_env({"DATABASE_URL": given, "SECRET_KEY": SECRET}).database_url or ""
+        return
+    cluster = Cluster(ROOT / "instance" / "tests", FAST)
+    yield cluster.ensure()
+    cluster.release()
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> str:
+    """The name of a database at head, made once per set of migrations."""
+    sources = sorted((ROOT / "migrations").rglob("*.py"))
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:10]
+    name = f"stockroom_template_{digest}"
+    with administration(postgres) as run:
+        run("SELECT pg_advisory_lock(7216)")
+        if not run("SELECT FROM pg_database WHERE datname = %s AND datistemplate", name):
+            run(f'DROP DATABASE IF EXISTS "{name}"')
+            run(f'CREATE DATABASE "{name}"')
+            migrate(at(postgres, name))
+            run(f'ALTER DATABASE "{name}" WITH IS_TEMPLATE true ALLOW_CONNECTIONS false')
+    return name
+
+
+@pytest.fixture(scope="session")
+def database_url(postgres: str, template: str) -> Iterator[str]:
+    """The database of this process's tests."""
+    with cloned(postgres, template, f"stockroom_test_{os.getpid()}") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def app(database_url: str) -> Iterator[App]:
+    """The application on that database."""
+    application = create_app(Config(database_url=database_url, secret_key=SECRET))
+    yield application
+    with application.app_context():
+        database.engine.dispose()
+
+
+@pytest.fixture
+def isolated(app: App) -> Iterator[None]:
+    """Real commits become savepoints in a transaction that is rolled back after the test."""
+    with app.app_context():
+        engine, engines = database.engine, database.engines
+    database.session.session_factory.configure(join_transaction_mode="create_savepoint")
+    with engine.connect() as connection, connection.begin() as outer:
+        engines[None] = connection  # type: ignore[assignment] - because a connection serves as well
+        yield
+        engines[None] = engine
+        outer.rollback()
+
+
+@pytest.fixture
+def context(app: App, isolated: None) -> Iterator[None]:
+    """For tests that call services: an application context."""
+    with app.app_context():
+        yield
+
+
+@pytest.fixture
+def client(app: App, isolated: None) -> FlaskClient:
+    """Calls the API without a network."""
+    return app.test_client()
+
+
+@pytest.fixture
+def signed_in(app: App, isolated: None) -> dict[str, str]:
+    """The headers of an ordinary user."""
+    return headers_of(app)
+
+
+@pytest.fixture
+def superuser(app: App, isolated: None) -> dict[str, str]:
+    """The headers of a superuser."""
+    return headers_of(app, is_superuser=True)
+
+
+@pytest.fixture
+def statements(app: App, isolated: None) -> Iterator[list[str]]:
+    """Every SQL statement of the test from here on."""
+    seen: list[str] = []
+
+    def listen(_: Any, __: Any, statement: str, *rest: Any) -> None:
+        if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
+            seen.append(statement)
+
+    with app.app_context():
+        connection = database.engines[None]
+    event.listen(connection, "before_cursor_execute", listen)
+    yield seen
+    event.remove(connection, "before_cursor_execute", listen)
+
+
+@pytest.fixture(scope="module")
+def server(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[Server]:
+    """A real gunicorn with two workers on a database of its own."""
+    folder: Path = tmp_path_factory.mktemp("server")
+    with (
+        cloned(postgres, template, f"stockroom_{os.getpid()}_{folder.name}") as url,
+        Server(url, folder, SECRET) as running,
+    ):
+        yield running
+
+
+def headers_of(app: App, **values: Any) -> dict[str, str]:
+    """An Authorization header of a new user."""
+    with app.app_context():
+        user = make_user(**values)
+        token = tokens.issue(user)["access_token"]
+        database.session.commit()
+    return {"Authorization": f"Bearer {token}"}
+
+
+def at(url: str, name: str) -> str:
+    """The same server, another database."""
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def migrate(url: str) -> None:
+    """Bring a database to head."""
+    with create_app(Config(database_url=url, secret_key=SECRET)).app_context():
+        upgrade()
+        database.engine.dispose()
+
+
+@contextmanager
+def cloned(postgres: str, template: str, name: str) -> Iterator[str]:
+    """A copy of the template for as long as it is needed."""
+    with administration(postgres) as run:
+        run(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    try:
+        yield at(postgres, name)
+    finally:
+        with administration(postgres) as run:
+            run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def administration(url: str) -> Iterator[Any]:
+    """Run statements outside any transaction."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with closing(psycopg2.connect(plain)) as connection:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+
+            def run(statement: str, *values: Any) -> int:
+                cursor.execute(statement, values)
+                return int(cursor.rowcount)
+
+            yield run

@@ -1,0 +1,100 @@
+"""A real gunicorn, for what only processes can show."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from config import ROOT
+
+
+class Server:
+    """Started on entry with two workers of four threads, ended on exit; `log` is its output."""
+
+    def __init__(self, database_url: str, folder: Path, secret: str, **environment: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log = folder / "gunicorn.log"
+        self.environment = {
+            **os.environ,
+            "DATABASE_URL": database_url,
+            "SECRET_KEY": secret,
+            "PORT": str(self.port),
+            **environment,
+        }
+
+    def __enter__(self) -> Self:
+        with self.log.open("ab") as log:
+            command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + 30
+        while self.process.poll() is None and time.monotonic() < deadline:
+            try:
+                self.call("GET", "/healthz")
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return self
+        raise AssertionError(f"gunicorn did not start:\n{self.log.read_text()}")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(30)
+
+    def flask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a `flask` command with the server's settings."""
+        return subprocess.run(
+            [sys.executable, "-m", "flask", *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def call(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any, Any]:
+        """Status, document and headers of one call; a refusal is an answer like any other."""
+        data = None if body is None else json.dumps(body).encode()
+        sent = {**({} if data is None else {"Content-Type": "application/json"}), **(headers or {})}
+        request = Request(self.url + path, data, sent, method=method)
+        try:
+            with urlopen(request, timeout=30) as answer:
+                return answer.status, _document(answer.read()), answer.headers
+        except HTTPError as refusal:
+            with refusal:
+                return refusal.code, _document(refusal.read()), refusal.headers
+
+    def sign_in(self, name: str = "admin") -> dict[str, str]:
+        """Create a superuser of this name and return the headers of its token."""
+        password = "correct horse battery"
+        made = self.flask(
+            "users", "create", name, f"{name}@example.org", "--password", password, "--superuser"
+        )
+        assert made.returncode == 0, made.stderr
+        credentials = {"login": name, "password": password}
+        _, answer, _ = self.call("POST", "/api/v1/auth/login", credentials)
+        return {"Authorization": f"Bearer {answer['access_token']}"}
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _document(raw: bytes) -> Any:
+    return json.loads(raw) if raw else None
