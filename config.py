@@ -92,7 +92,7 @@ def _kept_secret(data_dir: Path) -> str:
             try:
                 os.link(draft, path)  # the first of several processes wins, whole
             except FileExistsError:
-                pass  # noqa: SIM105 - because the winner's secret is read below
+                pass  # it is read below, whosever it is
             finally:
                 draft.unlink()
         return path.read_text()

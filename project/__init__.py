@@ -19,7 +19,7 @@ def create_app(config: Config) -> App:
     """The application under these settings; nothing is asked of the database yet."""
     logs.init()
     app = App(__name__)
-    app.config["SECRET_KEY"] = config.secret_key
+    app.config.update(SECRET_KEY=config.secret_key, PORT=config.port)
     if config.database_url is not None:
         session.init_app(app, config.database_url, config.threads)
         app.extensions["embedded"] = None

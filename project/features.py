@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask.cli import AppGroup
+import click
 
 from project.auth import routes as auth
 from project.embedded import cli as embedded
@@ -14,6 +14,7 @@ from project.products import cli as products_cli
 from project.products import routes as products
 from project.users import cli as users_cli
 from project.users import routes as users
+from project.welcome import welcome
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Room:
 
     blueprint: Blueprint | None = None
     at: str = ""
-    commands: AppGroup | None = None
+    commands: click.Command | None = None
 
 
 ROOMS = (
@@ -31,4 +32,5 @@ ROOMS = (
     Room(users.blp, "/api/v1/users", users_cli.users),
     Room(products.blp, "/api/v1/products", products_cli.products),
     Room(commands=embedded.pg),
+    Room(commands=welcome),
 )

@@ -25,7 +25,7 @@ class _StandardError:
 
 def init() -> None:
     """Send structlog's events and the standard library's records through the same processors."""
-    stream: TextIO = _StandardError()  # type: ignore[assignment] - because it only forwards
+    stream: TextIO = _StandardError()  # type: ignore[assignment]  # because it forwards
     structlog.configure(
         processors=[*SHARED, structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(stream),

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 import pytest
@@ -79,10 +79,10 @@ def app(database_url: str) -> Iterator[App]:
 def isolated(app: App) -> Iterator[None]:
     """Real commits become savepoints in a transaction that is rolled back after the test."""
     with app.app_context():
-        engine, engines = database.engine, database.engines
+        engine, engines = database.engine, cast("dict[Any, Any]", database.engines)
     database.session.session_factory.configure(join_transaction_mode="create_savepoint")
     with engine.connect() as connection, connection.begin() as outer:
-        engines[None] = connection  # type: ignore[assignment] - because a connection serves as well
+        engines[None] = connection
         yield
         engines[None] = engine
         outer.rollback()

@@ -1,5 +1,7 @@
 """users and products"""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -79,7 +81,7 @@ def downgrade() -> None:
     op.drop_table("products")
 
 
-def item_columns(*own: sa.Column) -> list[sa.Column]:
+def item_columns(*own: sa.Column[Any]) -> list[sa.Column[Any]]:
     """A row's own columns between those every row has."""
     instant = sa.TIMESTAMP(timezone=True)
     now = sa.text("now()")
@@ -92,5 +94,5 @@ def item_columns(*own: sa.Column) -> list[sa.Column]:
     ]
 
 
-def flag(name: str, default: str) -> sa.Column:
+def flag(name: str, default: str) -> sa.Column[bool]:
     return sa.Column(name, sa.Boolean(), server_default=sa.text(default), nullable=False)

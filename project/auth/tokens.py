@@ -52,8 +52,8 @@ def issue(user: User) -> dict[str, Any]:
 
 
 def _complete(header: dict[str, Any], claims: dict[str, Any]) -> bool:
-    """The library takes a token without type for an access token: `typ` is the authority."""
-    return header.get("typ") == TYPE and claims.keys() >= CLAIMS
+    """Whether type and claims are there: the library fills in a missing `type` and `jti` itself."""
+    return header.get("typ") == TYPE and all(claims.get(name) is not None for name in CLAIMS)
 
 
 def _owner(header: dict[str, Any], claims: dict[str, Any]) -> User | None:

@@ -87,7 +87,7 @@ def _broken(broken: Rule, table: Table, detail: str) -> Refusal:
 def _rules() -> dict[str, tuple[Rule, Table]]:
     """Every rule by the name of its constraint or unique index."""
     return {
-        str(kept.name): (kept.info["rule"], table)
+        str(getattr(kept, "name", "")): (kept.info["rule"], table)
         for table in Base.metadata.tables.values()
         for kept in (*table.constraints, *table.indexes)
         if "rule" in kept.info

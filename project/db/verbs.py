@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, func, true, update
+from sqlalchemy import ColumnExpressionArgument, func, true, update
 
 from project.db.models import Base, Item
 from project.db.session import db
@@ -20,8 +20,9 @@ Kept = TypeVar("Kept", bound=Item)
 
 def fetch(model: type[Row], id: int, *, lock: bool = False) -> Row:
     """The row with this id, as it is now and held to the end if `lock`; raises NotFound."""
-    held = {"with_for_update": True, "populate_existing": True} if lock else {}
-    found = db.session.get(model, id, **held) if id <= INT8 else None
+    found = None
+    if id <= INT8:
+        found = db.session.get(model, id, with_for_update=lock or None, populate_existing=lock)
     if found is None:
         raise NotFound(f"{model.__name__} with id {id} not found")
     return found
@@ -38,12 +39,13 @@ def revise(
     model: type[Kept], id: int, values: Mapping[str, Any], versions: Collection[int] | None = None
 ) -> Kept:
     """Change one row and count its version; raises NotFound, and Stale for another version."""
-    found = revise_if(true(), model, id, values, versions)
-    return found or fetch(model, id)
+    revised = revise_if(true(), model, id, values, versions)
+    assert revised is not None  # because a row that is there, and ours, has nothing to refuse
+    return revised
 
 
 def revise_if(
-    condition: ColumnElement[bool],
+    condition: ColumnExpressionArgument[bool],
     model: type[Kept],
     id: int,
     values: Mapping[str, Any],
@@ -52,7 +54,8 @@ def revise_if(
     """Revise, unless the condition does not hold: then None, and the row is locked as it is.
 
     Condition and version are judged in the UPDATE itself, in one statement: whoever looks first
-    and writes then lets two writers pass.
+    and writes then lets two writers pass. Only a refusal asks more: it locks the row, and tries
+    once again, for the row may have become what it must be between the two statements.
     """
     named = [model.id == id, *([] if versions is None else [model.version.in_(versions)])]
     statement = (
@@ -62,9 +65,10 @@ def revise_if(
         .returning(model)
         .execution_options(populate_existing=True, synchronize_session=False)
     )
-    found: Kept | None = db.session.scalar(statement) if id <= INT8 else None
-    if found is None:
+    revised: Kept | None = db.session.scalar(statement) if id <= INT8 else None
+    if revised is None:
         current = fetch(model, id, lock=True)
         if versions is not None and current.version not in versions:
             raise Stale(f"{model.__name__} {id} is at version {current.version} now; read it again")
-    return found
+        revised = db.session.scalar(statement)
+    return revised

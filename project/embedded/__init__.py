@@ -1,4 +1,4 @@
-"""The PostgreSQL that comes along when DATABASE_URL is unset: there on first use, gone after its last."""
+"""The PostgreSQL that comes along when DATABASE_URL is unset: one call starts it."""
 
 from .binaries import EmbeddedError
 from .cluster import Cluster

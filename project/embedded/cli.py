@@ -10,6 +10,7 @@ pg = AppGroup("pg", help="The embedded PostgreSQL, used while DATABASE_URL is un
 
 
 def embedded() -> Cluster:
+    """The application's cluster, or a refusal when it has none."""
     cluster: Cluster | None = current_app.extensions["embedded"]
     if cluster is None:
         raise click.ClickException("DATABASE_URL is set: that server is not Stockroom's to manage.")
@@ -21,7 +22,7 @@ def status() -> None:
     """Tell what runs, and where; exit with 3 when nothing does."""
     found = embedded().status()
     for name, value in found.items():
-        shown = {True: "yes", False: "no", None: "-"}.get(value, value)
+        shown = ("yes" if value else "no") if isinstance(value, bool) else value or "-"
         click.echo(f"{name.replace('_', ' '):<10}{shown}")
     if not found["running"]:
         raise SystemExit(3)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -75,19 +74,12 @@ class Cluster:
         with self._one_sentence(), keeper.exclusive(self.starting):
             if not keeper.held(self.keeping):
                 self._summon(binaries.find())
-            if pid := keeper.server_pid(self.data):
-                os.kill(pid, signal.SIGINT)
-            while keeper.held(self.keeping):
-                time.sleep(0.03)
+            keeper.end(self.data, self.keeping)
         return True
 
     def status(self) -> dict[str, object]:
-        """What is there at this moment; starts nothing."""
-        try:
-            programs = binaries.find()
-        except EmbeddedError:
-            programs = None
-        running = self._ready()
+        """What is there at this moment; starts nothing. Raises EmbeddedError without programs."""
+        programs, running = binaries.find(), self._ready()
         with self._one_sentence():
             return {
                 "running": running,
@@ -95,7 +87,7 @@ class Cluster:
                 "data": self.data,
                 "socket": self.socket,
                 "binaries": programs,
-                "version": binaries.version(programs) if programs else None,
+                "version": binaries.version(programs),
                 "in_use": self.users.exists() and keeper.held(self.users),
             }
 
@@ -131,20 +123,14 @@ class Cluster:
         """Run the keeper, which detaches itself and shares nothing with us but its log."""
         uid, gid = binaries.account(self.data)
         programs = binaries.reachable(programs, uid, gid)
-        major = self._major(programs)
         options = [f"--{name}={value}" for name, value in self.settings.items()]
-        orders = [self.home, self.socket, programs, major, uid, gid, self.grace, *options]
+        orders = [self.home, self.socket, programs, self._major(programs), uid, gid, self.grace]
+        command = [sys.executable, "-I", "-S", keeper.__file__, *map(str, orders), *options]
+        env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
         with self.log.open("ab") as log:
             log.truncate(0)
-            subprocess.run(
-                [sys.executable, "-I", "-S", keeper.__file__, *map(str, orders)],
-                check=False,  # its log tells
-                cwd="/",
-                env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+            subprocess.run(  # when it fails, its log tells
+                command, cwd="/", env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
     def _major(self, programs: Path) -> str:

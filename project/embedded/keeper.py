@@ -25,6 +25,7 @@ from typing import IO, Any
 with suppress(ImportError):  # Windows has none, but it has no server for a lock to guard either
     import fcntl
 
+Process = subprocess.Popen[bytes]
 TICK = 0.2  # seconds between two looks at the server and its users
 INITDB = ["-Upostgres", "-EUTF8", "--auth-local=trust", "--auth-host=reject", "--data-checksums"]
 POSTGRES = ["--listen_addresses=", "--unix_socket_permissions=0700", "--max_connections=60",
@@ -75,6 +76,15 @@ def server_pid(data: Path) -> int | None:
         return None
 
 
+def end(data: Path, lock: Path) -> None:
+    """Have the folder's server end its connections and itself, until the lock is free."""
+    while held(lock):
+        if pid := server_pid(data):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
+        time.sleep(0.05)
+
+
 class Keeper:
     """One server from `initdb` to its last user; `grace` is in seconds."""
 
@@ -84,7 +94,7 @@ class Keeper:
         self.programs, self.major, self.account = Path(programs), int(major), (int(uid), int(gid))
         self.grace, self.last_used = float(grace), time.monotonic()
         self.options = [*POSTGRES, f"--unix_socket_directories={socket}", *options]
-        self.postgres: subprocess.Popen[bytes] | None = None
+        self.postgres: Process | None = None
         self.seen = False
 
     def keep(self) -> None:
@@ -140,7 +150,7 @@ class Keeper:
             sys.exit(1)  # initdb has told why
         unfinished.rename(self.data)
 
-    def run(self, program: str, data: Path, options: list[str], lock: IO[str]) -> Any:
+    def run(self, program: str, data: Path, options: list[str], lock: IO[str]) -> Process:
         """Start a program on the data folder; for root, whom PostgreSQL refuses, as the account.
 
         It inherits the folder open and need not reach it: parents like /root stay closed.
@@ -148,9 +158,9 @@ class Keeper:
         folder, where, account = os.open(data, os.O_RDONLY), str(data), dict[str, Any]()
         if os.geteuid() == 0:
             account = {"user": self.account[0], "group": self.account[1], "extra_groups": []}
-            if os.path.isdir("/proc/self/fd"):
+            if Path("/proc/self/fd").is_dir():
                 where = f"/proc/self/fd/{folder}"
-        command = [self.programs / program, "-D", where, *options]
+        command = [str(self.programs / program), "-D", where, *options]
         try:
             return subprocess.Popen(command, pass_fds=[lock.fileno(), folder], **account)
         finally:
@@ -173,14 +183,11 @@ class Keeper:
         os.chown(self.socket, *self.account, follow_symlinks=False)
 
     def stop(self) -> None:
-        """End the server, if there is one, and its connections with it."""
-        if self.postgres:
+        """End the server, if there is one, and remove its socket."""
+        if self.postgres:  # works for a deleted folder, too
             self.postgres.send_signal(signal.SIGINT)
             self.postgres.wait()
-        while held(self.home / "server.lock"):  # adopted from a keeper that was killed
-            if pid := server_pid(self.data):
-                os.kill(pid, signal.SIGINT)
-            time.sleep(TICK)
+        end(self.data, self.home / "server.lock")
         with suppress(OSError):  # not ours, or gone
             self.socket.rmdir()
 
@@ -191,6 +198,7 @@ def main(home: str, *orders: str) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.fork():
             os._exit(0)
+        os.setsid()
         for ending in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
             signal.signal(ending, signal.SIG_IGN)
         Keeper(home, *orders).keep()

@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import flask_smorest
+import marshmallow as ma
+from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
 from flask import Flask
 from marshmallow import fields
 
-from project.http import openapi
 from project.http.app import IdConverter
-from project.http.fields import Value
+from project.http.fields import Int, Text, Value
+from project.http.openapi import SOME_ID
+from project.http.schemas import Patch
 
 TITLE = "Stockroom"
 DESCRIPTION = """A product catalogue with stock, users and posts.
 
 Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer …`.
-Refusals are problem documents (RFC 9457); every answer carries `X-Request-Id`."""
+Refusals are problem documents (RFC 9457). Every answer carries `X-Request-Id`: the one sent, if
+it is valid, else a new one. An address answers with and without its trailing slash. Strings are
+trimmed and NFC-normalised before they are measured."""
 
 BEARER = {
     "type": "http",
@@ -24,11 +29,82 @@ BEARER = {
     "bearerFormat": "JWT",
     "description": "The access token of `POST /api/v1/auth/login`.",
 }
-IF_MATCH = "Change only this version: an `ETag` answered before."
-IF_NONE_MATCH = "Answer only if the version is another: an `ETag` answered before."
 
 
-class Api(flask_smorest.Api):  # type: ignore[misc] - because flask-smorest is untyped
+def _text(description: str, example: str, **limits: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "schema": {"type": "string", **limits},
+        "example": example,
+    }
+
+
+PARAMETERS = {
+    "If-Match": _text(
+        "Change only this version: an `ETag` answered before, or `*`.",
+        '"1-1"',
+        pattern=r'^(\*|"[0-9]+-[0-9]+"( *, *"[0-9]+-[0-9]+")*)$',
+    ),
+    "If-None-Match": _text("Answer only another version than this `ETag`.", '"1-1"'),
+}
+HEADERS = {
+    "RequestId": _text("Names this request in the logs.", SOME_ID, pattern="^[!-~]{1,128}$"),
+    "ETag": _text("The version answered (strong).", '"1-1"', pattern='^"[0-9]+-[0-9]+"$'),
+    "Location": _text("Where the new item lives.", "/api/v1/products/1", format="uri-reference"),
+    "RetryAfter": {
+        "description": "Seconds to wait.",
+        "schema": {"type": "integer", "minimum": 1},
+        "example": 1,
+    },
+    "Challenge": _text("How to sign in (RFC 6750).", 'Bearer realm="stockroom"'),
+}
+
+
+class FieldProblem(ma.Schema):
+    """What is wrong with one field, or with one line of many."""
+
+    in_ = Text(max=20, data_key="in", required=True, dump_only=True, example="body")
+    field = Text(max=100, required=True, dump_only=True, example="price")
+    code = Text(max=50, required=True, dump_only=True, example="out_of_range")
+    message = Text(
+        max=255, required=True, dump_only=True, example="Must be between 0.01 and 99999999.99."
+    )
+
+
+class Problem(ma.Schema):
+    """A refusal (RFC 9457): `detail` is for a person, `code` for a program. There may be more
+    members, such as `conflict`, the item that has the name already.
+    """
+
+    class Meta:
+        unknown = ma.INCLUDE
+
+    type = Text(max=255, required=True, dump_only=True, example="/problems/not-found")
+    title = Text(max=255, required=True, dump_only=True, example="Not found")
+    status = Int(required=True, dump_only=True, example=404)
+    detail = Text(max=1000, required=True, dump_only=True, example="Product with id 9 not found")
+    code = Text(max=50, required=True, dump_only=True, example="not_found")
+    request_id = Text(max=128, required=True, dump_only=True, example=SOME_ID)
+    errors = fields.List(fields.Nested(FieldProblem), dump_only=True)
+
+
+class Converter(OpenAPIConverter):
+    """Schemas speak for themselves: in their docstring, and a change has something to change."""
+
+    def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
+        described: dict[str, Any] = super().schema2jsonschema(schema)
+        sentence = " ".join((type(schema).__doc__ or "").split())
+        least = {"minProperties": 1} if isinstance(schema, Patch) else {}
+        return {**({"description": sentence} if sentence else {}), **described, **least}
+
+
+class Plugin(MarshmallowPlugin):
+    """apispec's reader of schemas, with our converter."""
+
+    Converter = Converter
+
+
+class Api(flask_smorest.Api):
     """Documents every room; refusals are not its business (see problems.py)."""
 
     DEFAULT_ERROR_RESPONSE_NAME = None
@@ -41,20 +117,29 @@ class Api(flask_smorest.Api):  # type: ignore[misc] - because flask-smorest is u
             OPENAPI_URL_PREFIX="/api/v1",
         )
         info = {"description": DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}}
-        super().init_app(app, spec_kwargs={"info": info, "servers": [{"url": "/"}]})
+        spec = {"info": info, "servers": [{"url": "/"}], "marshmallow_plugin": Plugin()}
+        super().init_app(app, spec_kwargs=spec)
         self.register_converter(IdConverter, _id_schema)
         self.ma_plugin.converter.add_attribute_function(_describe)
         components = self.spec.components
         components.security_scheme("bearer", BEARER)
-        components.schema("Problem", schema=openapi.Problem)
-        for name, header in openapi.HEADERS.items():
-            components.header(name, header)
-        for name, described in (("If-Match", IF_MATCH), ("If-None-Match", IF_NONE_MATCH)):
-            schema = {"description": described, "schema": {"type": "string"}, "example": '"1-1"'}
-            components.parameter(name.replace("-", ""), "header", {"name": name, **schema})
+        components.schema("Problem", schema=Problem)
+        for name, header in HEADERS.items():
+            components.header(name, {**header, "required": True})
+        for name, parameter in PARAMETERS.items():
+            components.parameter(name.replace("-", ""), "header", {"name": name, **parameter})
 
     def _register_error_handlers(self) -> None:
         """None of its own."""
+
+    def _register_responses(self) -> None:
+        """Nor its own schema of errors: see `openapi.complete`."""
+
+    def _register_etag_headers(self) -> None:
+        """Nor its check of versions: see `etag.py`."""
+
+    def _register_pagination_header(self) -> None:
+        """Nor its pages: see `pages.py`."""
 
 
 def _describe(converter: Any, field: fields.Field[Any], **_: Any) -> dict[str, Any]:
@@ -62,4 +147,4 @@ def _describe(converter: Any, field: fields.Field[Any], **_: Any) -> dict[str, A
 
 
 def _id_schema(converter: IdConverter) -> dict[str, Any]:
-    return {"type": "integer", "format": "int64", "minimum": 1, "example": 1}
+    return {"type": "integer", "format": "int64", "minimum": 1, "examples": [1]}

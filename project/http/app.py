@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask, request
+from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
@@ -21,16 +22,24 @@ class IdConverter(BaseConverter):
         return int(value)
 
 
+class Json(DefaultJSONProvider):
+    """Members stand in the order of their schema, letters as themselves."""
+
+    sort_keys = False
+    ensure_ascii = False
+    compact = True
+
+
 class App(Flask):
     """Flask, with the boundary that commits and one shape of refusal."""
+
+    json_provider_class = Json
 
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None)
         self.url_map.strict_slashes = False  # with or without the slash, and never a redirect
         self.url_map.merge_slashes = False
         self.url_map.converters["id"] = IdConverter
-        self.json.sort_keys = False  # members stand in the order of their schema
-        self.json.ensure_ascii = False
         problems.register(self)
         trace.init_app(self)
 

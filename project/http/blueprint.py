@@ -12,21 +12,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any
 
 import flask_smorest
-from flask import Response, current_app, url_for
+from flask import Response, jsonify, url_for
 
 from project import errors
 from project.http import etag, guards, openapi, pages
 from project.http.body import Parser
 from project.http.schemas import Query, Schema
 
-View = TypeVar("View", bound=Callable[..., Any])
+View = Callable[..., Any]
 Decorator = Callable[[View], View]
 
 
-class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] - because flask-smorest is untyped
+class Blueprint(flask_smorest.Blueprint):
     """flask-smorest's blueprint with our guards, our parser and our answers."""
 
     ARGUMENTS_PARSER = Parser()
@@ -47,17 +47,13 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] - because flask-
         """Only superusers may call; documents 401 and 403."""
         return self._guarded(view, guards.superuser, errors.Unauthorized, errors.Forbidden)
 
-    def arguments(
-        self, schema: type[Schema], location: str = "json", **kwargs: Any
-    ) -> Decorator[View]:
+    def arguments(self, schema: type[Schema], location: str = "json", **kwargs: Any) -> Decorator:
         """Read the body, or with `location="query"` keyword arguments from the query string."""
         keywords = {"as_kwargs": True} if location == "query" else {}
-        decorate: Decorator[View] = super().arguments(
-            schema(), location=location, **keywords, **kwargs
-        )
+        decorate: Decorator = super().arguments(schema(), location=location, **keywords, **kwargs)
         return decorate
 
-    def item(self, schema: type[Schema], status: int = 200, *, at: str = "") -> Decorator[View]:
+    def item(self, schema: type[Schema], status: int = 200, *, at: str = "") -> Decorator:
         """Answer one item with its ETag and, where `at` names its view, its Location."""
         out = schema()
 
@@ -65,7 +61,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] - because flask-
             @wraps(view)
             def answered(*args: Any, **kwargs: Any) -> Response:
                 item = view(*args, **kwargs)
-                response = current_app.json.response(out.dump(item))
+                response = jsonify(out.dump(item))
                 response.status_code = status
                 if at:
                     response.headers["Location"] = url_for(at, id=item.id)
@@ -77,13 +73,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] - because flask-
 
         return decorate
 
-    def created(self, schema: type[Schema], *, at: str) -> Decorator[View]:
+    def created(self, schema: type[Schema], *, at: str) -> Decorator:
         """Answer 201 with the new item and where it lives: the endpoint `at`."""
         return self.item(schema, 201, at=at)
 
-    def page(
-        self, schema: type[Schema], query: type[Query], columns: pages.Columns
-    ) -> Decorator[View]:
+    def page(self, schema: type[Schema], query: type[Query], columns: pages.Columns) -> Decorator:
         """Answer a page of the Select that the view returns; `columns` may be sorted by."""
         page = pages.page_schema(schema)()
 
@@ -99,9 +93,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] - because flask-
 
         return decorate
 
-    def document(self, schema: type[Schema]) -> Decorator[View]:
+    def document(self, schema: type[Schema]) -> Decorator:
         """Answer 200 with a document that is no item of its own."""
-        decorate: Decorator[View] = self.response(200, schema())
+        decorate: Decorator = self.response(200, schema())
         return decorate
 
     def nothing(self, view: View) -> View:
@@ -109,7 +103,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] - because flask-
         documented: View = self.response(204)(view)
         return documented
 
-    def refuses(self, *families: type[errors.Refusal] | errors.Refusal) -> Decorator[View]:
+    def refuses(self, *families: type[errors.Refusal] | errors.Refusal) -> Decorator:
         """Document refusals that only this view knows of: a family, or an example of it."""
 
         def decorate(view: View) -> View:
@@ -127,4 +121,4 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] - because flask-
         openapi.note(guarded, "refusals", families)
         openapi.note(guarded, "guard", guard.__name__)
         openapi.note(guarded, "operation", view.__name__)
-        return guarded  # type: ignore[return-value] - because it is called just like the view
+        return guarded

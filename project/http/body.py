@@ -7,6 +7,7 @@ PostgreSQL cannot store, bodies that are too large, too deep or in another forma
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 from itertools import islice
@@ -27,7 +28,7 @@ DEPTH = 32  # levels of nesting
 class Parser(FlaskParser):
     """Reads bodies and queries; every complaint is one of the family."""
 
-    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}  # noqa: RUF012 - because webargs reads it so; schemas raise
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
         if "Content-Encoding" in req.headers:
@@ -133,9 +134,8 @@ def _constant(name: str) -> NoReturn:
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise BadBody(f"The body names {json.dumps(twice)} twice in one object.")
+        [(name, _)] = Counter(name for name, _ in pairs).most_common(1)
+        raise BadBody(f"The body names {json.dumps(name[:100])} twice in one object.")
     return found
 
 

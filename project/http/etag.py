@@ -21,7 +21,7 @@ def expected(id: int) -> frozenset[int] | None:
     sent = request.if_match
     if "If-Match" not in request.headers or sent.star_tag:
         return None
-    ours = (re.fullmatch(rf"{id}-([0-9]{{1,18}})", name) for name in sent.as_set())
+    ours = (re.fullmatch(rf"{id}-([1-9][0-9]{{0,17}})", name or "") for name in sent.as_set())
     return frozenset(int(found[1]) for found in ours if found)
 
 

@@ -11,12 +11,13 @@ import re
 import unicodedata
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 from marshmallow import ValidationError, fields
 
 INT4 = 2**31 - 1
+NFC_SHRINKS = 4  # a letter and three marks can become one character, but not more
 PENNY = Decimal("0.01")
 MOST = Decimal("99999999.99")
 
@@ -31,8 +32,8 @@ class Message(str):
         message.code = code
         return message
 
-    def __getnewargs__(self) -> tuple[str, str]:
-        return str(self), self.code  # flask-smorest copies schemas
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Message, (str(self), self.code)  # flask-smorest copies schemas
 
 
 class Value(fields.Field[Any]):
@@ -41,7 +42,7 @@ class Value(fields.Field[Any]):
     example: a value as a document would show it.
     """
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages = {
         "required": "This field is required.",
         "null": "Must not be null.",
     }
@@ -52,7 +53,7 @@ class Value(fields.Field[Any]):
         self.example = example
 
     def make_error(self, key: str, **values: Any) -> ValidationError:
-        return ValidationError([Message(self.error_messages[key].format(**values), key)])
+        return ValidationError([Message(str(self.error_messages[key]).format(**values), key)])
 
     @property
     def spelled(self) -> bool:
@@ -76,7 +77,7 @@ class Value(fields.Field[Any]):
 class Text(Value):
     """A string PostgreSQL can store, trimmed and NFC-normalised before it is measured."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages = {
         "invalid": "Must be a string.",
         "blank": "Must not be blank.",
         "too_short": "Must be at least {min} characters long.",
@@ -94,29 +95,33 @@ class Text(Value):
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
         if not isinstance(value, str):
             raise self.make_error("invalid")
-        value = self.clean(value)
-        if "\x00" in value or (not value.isascii() and re.search("[\ud800-\udfff]", value)):
+        text = self.clean(value)
+        if "\x00" in text or (not text.isascii() and re.search("[\ud800-\udfff]", text)):
             raise self.make_error("characters")
-        if self.min and not value:
+        if self.min and not text:
             raise self.make_error("blank")
-        if len(value) < self.min:
+        if len(text) < self.min:
             raise self.make_error("too_short", min=self.min)
-        if len(value) > self.max:
+        if len(text) > self.max:
             raise self.make_error("too_long", max=self.max)
-        if self.pattern and not re.fullmatch(self.pattern, value):
+        if self.pattern and not re.fullmatch(self.pattern, text):
             raise self.make_error("pattern", allowed=self.allowed)
-        return value
+        return text
 
     def clean(self, value: str) -> str:
         """The text as it is stored."""
+        value = value.strip()
+        if len(value) > NFC_SHRINKS * self.max:  # normalising takes time in the square of it
+            raise self.make_error("too_long", max=self.max)
         return unicodedata.normalize("NFC", value).strip()
 
     def limits(self) -> dict[str, Any]:
         if self.dump_only:
             return {}
-        seen = f"^{self.pattern}$" if self.pattern else r"\S" if self.min else ""
         least = {"minLength": self.min} if self.min else {}
-        return {"maxLength": self.max, **least, **({"pattern": seen} if seen else {})}
+        visible = r"[^\s\x00][^\x00]*" if self.min else ""
+        seen = self.pattern or rf"[^\x00]*{visible}"
+        return {"maxLength": self.max, **least, "pattern": f"^{seen}$"}
 
 
 class Secret(Text):
@@ -129,15 +134,14 @@ class Secret(Text):
         return value
 
     def limits(self) -> dict[str, Any]:
-        return {"maxLength": self.max, "minLength": self.min, "format": "password"}
+        length = {"maxLength": self.max, "minLength": self.min}
+        return {**length, "format": "password", "pattern": r"^[^\x00]*$"}
 
 
 class Email(Text):
     """A deliverable-looking address (RFC 5322, RFC 6531), in lower case."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid_email": "Must be a valid e-mail address."
-    }
+    default_error_messages = {"invalid_email": "Must be a valid e-mail address."}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(min=3, max=255, **kwargs)
@@ -156,7 +160,7 @@ class Email(Text):
 class Int(Value):
     """A whole number: a JSON integer, or plain digits where values are spelled."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages = {
         "invalid": "Must be a whole number.",
         "out_of_range": "Must be between {min} and {max}.",
         "zero": "Must not be zero.",
@@ -194,7 +198,7 @@ class Int(Value):
 class StrictBoolean(Value):
     """true or false, not "yes" and not 1."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid": "Must be true or false."}
+    default_error_messages = {"invalid": "Must be true or false."}
     json_type = "boolean"
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
@@ -208,7 +212,7 @@ class StrictBoolean(Value):
 class Money(Value):
     """An amount of at most two decimals, as string or number; answered as a string with two."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages = {
         "invalid": 'Must be an amount such as "29.90".',
         "decimals": "Must have at most two decimals.",
         "out_of_range": "Must be between {min} and {max}.",
@@ -247,13 +251,13 @@ class Money(Value):
         if self.dump_only:
             return {"pattern": r"^[0-9]+\.[0-9]{2}$"}
         nonzero = r"(?!0+(\.0+)?$)" if self.min > 0 else ""
-        return {"pattern": rf"^{nonzero}[0-9]{{1,8}}(\.[0-9]{{1,2}})?$"}
+        return {"pattern": rf"^{nonzero}0{{0,32}}[0-9]{{1,8}}(\.[0-9]{{1,2}}0{{0,38}})?$"}
 
 
 class Timestamp(Value):
     """An instant: ISO 8601 (RFC 3339) in UTC, with microseconds and Z."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
+    default_error_messages = {
         "invalid": "Must be an instant such as 2026-11-22T08:51:36.773621Z.",
     }
 

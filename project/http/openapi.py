@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
 
@@ -10,13 +11,43 @@ from marshmallow import fields
 
 from project import errors
 from project.http import problems
-from project.http.fields import Int, Text, Value
+from project.http.body import LIMIT
+from project.http.fields import Value
 
 SOME_ID = "01KAMZ5Q1V3N6T8W0X2Y4Z6A8B"
-ALWAYS = (errors.Unavailable,)
-BUG = errors.Bug("Something broke on our side; the request id finds it in the log.")
-WITH_QUERY = (errors.Invalid,)
-WITH_BODY = (problems.BadBody, problems.TooLarge, problems.UnsupportedMedia, errors.Invalid)
+Refusals = tuple[type[errors.Refusal] | errors.Refusal, ...]
+
+# What a family says where a view gives no example of its own: word for word what is answered.
+SPECIMENS: dict[type[errors.Refusal], tuple[errors.Refusal, ...]] = {
+    problems.BadBody: (
+        problems.BadBody("The body is not JSON: Expecting value at line 1 column 1."),
+        problems.BadBody("A JSON body is required."),
+    ),
+    problems.TooLarge: (problems.TooLarge(f"The body is larger than {LIMIT} bytes."),),
+    problems.UnsupportedMedia: (
+        problems.UnsupportedMedia("Send the body as Content-Type: application/json."),
+        problems.UnsupportedMedia("Send the body without Content-Encoding."),
+    ),
+    errors.Unauthorized: (
+        errors.Unauthorized("Sign in: send Authorization: Bearer and an access token."),
+        errors.Unauthorized(
+            "The access token is not valid; sign in again.", code="invalid_token"
+        ),
+        errors.Unauthorized(
+            "The access token has expired; sign in again.", code="invalid_token"
+        ),
+    ),
+    errors.Forbidden: (errors.Forbidden("Only a superuser may do this."),),
+    errors.Unavailable: (
+        errors.Unavailable("The database is away; try again."),
+        errors.Unavailable("The database is busy; try again.", code="busy"),
+    ),
+    errors.Bug: (
+        errors.Bug("Something broke on our side; the request id finds it in the log."),
+    ),
+}
+WITH_BODY = (problems.BadBody, problems.TooLarge, problems.UnsupportedMedia)
+ALWAYS = (errors.Unavailable, errors.Bug)
 
 MEANING = {
     400: "The body is not JSON, or a rule says no",
@@ -32,48 +63,15 @@ MEANING = {
     503: "The database is away or busy",
 }
 
+TOO_LONG = {  # gunicorn's own answer, before the application hears of it
+    "description": "The address is longer than 8190 bytes",
+    "content": {"text/html": {"schema": {"type": "string"}}},
+}
+
 REQUEST_ID = {"X-Request-Id": "RequestId"}
 ETAG = {"ETag": "ETag"}
 LOCATION = {"Location": "Location"}
-RETRY_AFTER = {"Retry-After": "RetryAfter"}
-CHALLENGE = {"WWW-Authenticate": "Challenge"}
-EXTRA_HEADERS = {401: CHALLENGE, 503: RETRY_AFTER}
-
-
-def _header(description: str, example: str) -> dict[str, Any]:
-    return {"description": description, "schema": {"type": "string"}, "example": example}
-
-
-HEADERS = {
-    "RequestId": _header("Names this request in the logs.", SOME_ID),
-    "ETag": _header("The version answered (strong).", '"1-1"'),
-    "Location": _header("Where the new item lives.", "/api/v1/products/1"),
-    "RetryAfter": _header("Seconds to wait.", "1"),
-    "Challenge": _header("How to sign in (RFC 6750).", 'Bearer realm="stockroom"'),
-}
-
-
-class FieldProblem(ma.Schema):
-    """What is wrong with one field."""
-
-    in_ = Text(max=20, data_key="in", required=True, dump_only=True, example="body")
-    field = Text(max=100, required=True, dump_only=True, example="price")
-    code = Text(max=50, required=True, dump_only=True, example="out_of_range")
-    message = Text(
-        max=255, required=True, dump_only=True, example="Must be between 0.01 and 99999999.99."
-    )
-
-
-class Problem(ma.Schema):
-    """A refusal (RFC 9457): `detail` is for a person, `code` for a program."""
-
-    type = Text(max=255, required=True, dump_only=True, example="/problems/not-found")
-    title = Text(max=255, required=True, dump_only=True, example="Not found")
-    status = Int(required=True, dump_only=True, example=404)
-    detail = Text(max=1000, required=True, dump_only=True, example="Product with id 9 not found")
-    code = Text(max=50, required=True, dump_only=True, example="not_found")
-    request_id = Text(max=128, required=True, dump_only=True, example=SOME_ID)
-    errors = fields.List(fields.Nested(FieldProblem), dump_only=True)
+EXTRA_HEADERS = {401: {"WWW-Authenticate": "Challenge"}, 503: {"Retry-After": "RetryAfter"}}
 
 
 def note(view: Any, key: str, value: Any) -> None:
@@ -106,23 +104,30 @@ def complete(doc: Any, info: Any, *, method: str, **_: Any) -> Any:
     doc["security"] = [] if info["guard"] == "public" else [{"bearer": []}]
     doc.setdefault("parameters", [])
     responses = {status: doc["responses"][status] for status in doc["responses"] if status < 400}
-    refusals = [*info.get("refusals", ()), *ALWAYS]
+    read = "body" if "requestBody" in doc else "query" if doc["parameters"] else ""
+    refusals = (*info.get("refusals", ()), *_of_input(read), *ALWAYS)
     if "requestBody" in doc:
-        refusals += WITH_BODY
         _add_example(doc["requestBody"], answered=False)
-    if doc["parameters"]:
-        refusals += WITH_QUERY
     _conditional(doc, responses, method, refusals)
     for response in responses.values():
         _add_example(response, answered=True)
-    responses |= _problems([*refusals, BUG])
+    responses |= _problems(refusals)
     for response in responses.values():
-        response["headers"] = {**response.get("headers", {}), **REQUEST_ID}
+        response["headers"] = {**REQUEST_ID, **response.get("headers", {})}
+    responses |= {414: TOO_LONG} if read == "query" else {}
     doc["responses"] = {str(status): responses[status] for status in sorted(responses)}
     return doc
 
 
-def _conditional(doc: Any, responses: Any, method: str, refusals: list[Any]) -> None:
+def _of_input(read: str) -> Refusals:
+    """How an operation can refuse what it reads: unknown fields are an example that all share."""
+    if not read:
+        return ()
+    colour = {"in": read, "field": "colour", "code": "unknown", "message": "Unknown field."}
+    return (*(WITH_BODY if read == "body" else ()), errors.Invalid([colour]))
+
+
+def _conditional(doc: Any, responses: Any, method: str, refusals: Refusals) -> None:
     """An item can be asked for unless it is known, and changed only if it is as known."""
     if method == "get" and "ETag" in responses.get(200, {}).get("headers", {}):
         doc["parameters"].append("IfNoneMatch")
@@ -131,33 +136,30 @@ def _conditional(doc: Any, responses: Any, method: str, refusals: list[Any]) -> 
         doc["parameters"].append("IfMatch")
 
 
-def _problems(refusals: list[Any]) -> dict[int, Any]:
+def _problems(refusals: Refusals) -> dict[int, Any]:
     """One response per status, with an example for each way to earn it."""
-    found: dict[int, dict[str, errors.Refusal]] = {}
-    for refusal in refusals:
-        shown = refusal if isinstance(refusal, errors.Refusal) else _specimen(refusal)
-        found.setdefault(problems.status_of(shown), {}).setdefault(shown.code, shown)
+    found: dict[int, dict[str, Any]] = {}
+    for refusal in _specimens(refusals):
+        document = problems.document(refusal, SOME_ID)
+        examples = found.setdefault(document["status"], {})
+        same = [shown for shown in examples if shown.startswith(refusal.code)]
+        name = f"{refusal.code}_{len(same) + 1}" if same else refusal.code
+        examples[name] = {"summary": refusal.sentence, "value": document}
     return {status: _problem(status, examples) for status, examples in found.items()}
 
 
-def _problem(status: int, refusals: dict[str, errors.Refusal]) -> dict[str, Any]:
-    examples = {
-        code: {"value": problems.document(refusal, SOME_ID)} for code, refusal in refusals.items()
-    }
+def _specimens(refusals: Refusals) -> Iterator[errors.Refusal]:
+    for refusal in dict.fromkeys(refusals):
+        yield from (refusal,) if isinstance(refusal, errors.Refusal) else SPECIMENS[refusal]
+
+
+def _problem(status: int, examples: dict[str, Any]) -> dict[str, Any]:
     schema = {"$ref": "#/components/schemas/Problem"}
     return {
         "description": MEANING[status],
         "headers": {**EXTRA_HEADERS.get(status, {})},
         "content": {"application/problem+json": {"schema": schema, "examples": examples}},
     }
-
-
-def _specimen(family: type[errors.Refusal]) -> errors.Refusal:
-    """What a family says where a view gives no example of its own."""
-    if family is errors.Invalid:
-        wrong = {"in": "body", "field": "price", "code": "out_of_range"}
-        return errors.Invalid([{**wrong, "message": "Must be between 0.01 and 99999999.99."}])
-    return family((family.__doc__ or "").strip())
 
 
 def _add_example(described: Any, *, answered: bool) -> None:

@@ -49,7 +49,7 @@ class Key:
 class Sort(Value):
     """`-price,name`: whitelisted columns, `-` for descending; ends with the id by itself."""
 
-    default_error_messages = {  # a plain dict: marshmallow merges it
+    default_error_messages = {
         "invalid": "Must be some of {names}, separated by commas, each at most once.",
     }
 
@@ -68,19 +68,22 @@ class Sort(Value):
         )
 
     def limits(self) -> dict[str, Any]:
-        name = "-?(" + "|".join(self.columns) + ")"
-        return {"pattern": f"^{name}(,{name})*$"}
+        names = "|".join(self.columns)
+        once = rf"(?!.*\b({names})\b.*\b\1\b)"
+        return {"pattern": f"^{once}-?({names})(,-?({names}))*$"}
 
 
 def query_schema(query: type[Query], columns: Columns) -> type[Query]:
     """The room's own filters and the parameters of every list, as one query schema."""
 
-    class PageQuery(query):  # type: ignore[valid-type,misc] - because the base is an argument
+    class PageQuery(query):  # type: ignore[valid-type, misc]  # because the base is an argument
         skip = Int(min=0, max=1_000_000, metadata={"description": "Rows to leave out."})
         limit = Int(min=1, max=100, load_default=100, metadata={"description": "Rows a page."})
         cursor = Text(
             min=1,
-            max=4000,
+            max=2000,
+            pattern="[A-Za-z0-9._-]+",
+            allowed="what `next_cursor` consists of",
             metadata={"description": "`next_cursor` of the page before, instead of `skip`."},
         )
         sort = Sort(columns, example="id", metadata={"description": "`-` sorts downwards."})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, request
+from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
@@ -71,7 +71,7 @@ def document(refusal: errors.Refusal, request_id: str, status: int | None = None
 def answer(refusal: errors.Refusal, status: int | None = None) -> Response:
     """A refusal as application/problem+json, with the headers its status asks for."""
     problem = document(refusal, request_id(), status)
-    response = current_app.json.response(problem)
+    response = jsonify(problem)
     response.status_code = problem["status"]
     response.content_type = "application/problem+json"
     if isinstance(refusal, errors.Unauthorized):

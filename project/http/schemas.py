@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import marshmallow as ma
 
@@ -12,7 +12,7 @@ from project.http.fields import Int, Message, Timestamp
 class Schema(ma.Schema):
     """A document; fields it does not know are refused."""
 
-    error_messages: ClassVar[dict[str, str]] = {
+    error_messages = {
         "unknown": Message("Unknown field.", "unknown"),
         "type": Message("Must be a JSON object.", "invalid"),
     }

@@ -35,7 +35,7 @@ SOLD_OUT = Refused("Insufficient stock. Current: 5, Requested: 10", code="insuff
 @blp.get("/")
 @blp.public
 @blp.page(ProductOut, ProductQuery, service.SORTABLE)
-def list_products(**query: Any) -> Select[Any]:
+def list_products(**query: Any) -> Select[Product]:
     """List products"""
     return service.search(**query)
 
@@ -43,7 +43,7 @@ def list_products(**query: Any) -> Select[Any]:
 @blp.get("/search/")
 @blp.public
 @blp.page(ProductOut, ProductSearch, service.SORTABLE)
-def search_products(**query: Any) -> Select[Any]:
+def search_products(**query: Any) -> Select[Product]:
     """Search products by a part of their name
 
     Upper and lower case do not matter; `%`, `_` and `\\` mean themselves.

@@ -18,6 +18,12 @@ class ProductIn(Schema):
     is_active = StrictBoolean(example=True)
 
 
+class ProductRow(ProductIn):
+    """A product to be made, as the cells of a file spell it."""
+
+    spelled = True
+
+
 class ProductPatch(Patch, ProductIn):
     """The fields to change."""
 

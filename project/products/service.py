@@ -12,7 +12,7 @@ from project.db import announce, fetch, revise, revise_if, save
 from project.errors import Refused
 from project.products.models import MAX_STOCK, Product
 
-SORTABLE = {
+SORTABLE: dict[str, Any] = {
     "id": Product.id,
     "name": func.lower(Product.name),  # people do not sort by code point
     "price": Product.price,
@@ -28,7 +28,7 @@ def search(
     price_min: Decimal | None = None,
     price_max: Decimal | None = None,
     in_stock: bool | None = None,
-) -> Select[tuple[Product]]:
+) -> Select[Product]:
     """The products that answer the question; `q` is part of a name, in any case."""
     found = select(Product)
     if q is not None:
@@ -90,8 +90,7 @@ def adjust_stock(
     moved = {"stock": Product.stock + quantity}
     product = revise_if(after.between(0, MAX_STOCK), Product, id, moved, versions)
     if product is None:
-        _explain(fetch(Product, id).stock, quantity)
-        return adjust_stock(id, quantity, reason, versions)  # enough by now, and the row is ours
+        raise _stock_refusal(fetch(Product, id).stock, quantity)
     announce(
         "product.stock_adjusted",
         product_id=id,
@@ -102,10 +101,9 @@ def adjust_stock(
     return product
 
 
-def _explain(stock: int, quantity: int) -> None:
-    """Why this quantity cannot be moved, if it cannot."""
-    if stock + quantity < 0:
-        sentence = f"Insufficient stock. Current: {stock}, Requested: {-quantity}"
-        raise Refused(sentence, code="insufficient_stock")
-    if stock + quantity > MAX_STOCK:
-        raise Refused(f"Stock would exceed {MAX_STOCK}", code="stock_limit")
+def _stock_refusal(stock: int, quantity: int) -> Refused:
+    """Why this quantity cannot be moved."""
+    if quantity > 0:
+        return Refused(f"Stock would exceed {MAX_STOCK}", code="stock_limit")
+    sentence = f"Insufficient stock. Current: {stock}, Requested: {-quantity}"
+    return Refused(sentence, code="insufficient_stock")

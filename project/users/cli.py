@@ -23,4 +23,5 @@ def create(username: str, email: str, password: str, superuser: bool) -> None:
     given = {"username": username, "email": email, "password": password, "is_superuser": superuser}
     with transaction():
         user = service.create(load(UserIn, given))
-        click.echo(f"Created user {user.username} with id {user.id}.")
+        made = f"Created user {user.username} with id {user.id}."
+    click.echo(made)

@@ -1,0 +1,46 @@
+# The two commands are `make run` and `make test`; both install what they need on first use.
+PYTHON ?= python3
+PY := .venv/bin/python
+INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r
+
+run: .venv/runtime  ## serve on PORT, with a database
+	@$(PY) -m flask db upgrade
+	@$(PY) -m flask welcome
+	@exec $(PY) -m gunicorn wsgi:app
+
+test: lint  ## everything: format, lint, types, import contracts, migrations, tests
+	$(PY) -m pytest -n auto
+
+lint: .venv/development  ## format, lint, types, import contracts
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	.venv/bin/lint-imports
+
+format: .venv/development  ## write the code as the linter wants it
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+fuzz: .venv/development  ## schemathesis for minutes instead of seconds
+	SCHEMATHESIS_EXAMPLES=300 $(PY) -m pytest tests/house/test_schemathesis.py
+
+bench: .venv/development  ## requests per second and CPU per request, on this machine
+	$(PY) -m tests.bench
+
+lock: .venv/development  ## renew both locks from their .in files
+	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements.in -o requirements.txt
+	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements-dev.in -o requirements-dev.txt
+
+.venv/runtime: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stockroom needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@echo "Installing into .venv …"
+	@$(PYTHON) -m venv .venv
+	@$(INSTALL) requirements.txt
+	@touch $@
+
+.venv/development: requirements-dev.txt .venv/runtime
+	@echo "Installing the development tools …"
+	@$(INSTALL) requirements-dev.txt
+	@touch $@
+
+.PHONY: run test lint format fuzz bench lock

@@ -1,0 +1,102 @@
+"""The environment: read once, judged in one sentence, never shown."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import ROOT, Config, ConfigError
+
+LONG = "x" * 32
+PRODUCTION = {"APP_ENV": "production", "DATABASE_URL": "postgresql://a@b/c", "SECRET_KEY": LONG}
+
+
+def test_development_needs_no_setting_at_all(tmp_path: Path) -> None:
+    config = Config.from_env({"DATA_DIR": str(tmp_path)})
+    assert (config.app_env, config.database_url, config.port) == ("development", None, 8000)
+
+
+def test_the_data_folder_is_instance_unless_told_otherwise() -> None:
+    assert Config.from_env({"SECRET_KEY": LONG}).data_dir == ROOT / "instance"
+
+
+def test_development_keeps_the_secret_it_made(tmp_path: Path) -> None:
+    first, second = (Config.from_env({"DATA_DIR": str(tmp_path)}) for _ in range(2))
+    assert first.secret_key == second.secret_key
+    assert len(first.secret_key) >= 32
+    assert (tmp_path / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_processes_that_start_at_once_make_one_secret(tmp_path: Path) -> None:
+    code = "from config import Config; print(Config.from_env().secret_key)"
+    environment = {**os.environ, "DATA_DIR": str(tmp_path / "new")}
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=ROOT, env=environment, stdout=subprocess.PIPE
+        )
+        for _ in range(4)
+    ]
+    assert len({process.communicate()[0] for process in running}) == 1
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["secret_key"]
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg2"])
+def test_every_spelling_of_postgresql_gets_our_driver(scheme: str) -> None:
+    config = Config.from_env({"DATABASE_URL": f"{scheme}://u:p@h:1/d", "SECRET_KEY": LONG})
+    assert config.database_url == "postgresql+psycopg2://u:p@h:1/d"
+
+
+def test_settings_cannot_be_changed_and_hide_what_is_secret() -> None:
+    config = Config.from_env(PRODUCTION)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.port = 1  # type: ignore[misc]  # because this is the point
+    assert LONG not in repr(config)
+    assert "a@b" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("changed", "setting"),
+    [
+        ({"APP_ENV": "staging"}, "APP_ENV"),
+        ({"DATABASE_URL": ""}, "DATABASE_URL"),
+        ({"DATABASE_URL": "mysql://a@b/c"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "not a url"}, "DATABASE_URL"),
+        ({"SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"SECRET_KEY": "x" * 31}, "SECRET_KEY"),
+        ({"PORT": "0"}, "PORT"),
+        ({"PORT": "65536"}, "PORT"),
+        ({"PORT": "80 80"}, "PORT"),
+        ({"PORT": "٨٠"}, "PORT"),
+        ({"THREADS": "many"}, "THREADS"),
+        ({"WEB_CONCURRENCY": "-1"}, "WEB_CONCURRENCY"),
+    ],
+)
+def test_a_wrong_setting_is_named_and_not_shown(changed: dict[str, str], setting: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{setting} \S.*\.$") as refused:
+        Config.from_env({**PRODUCTION, **changed})
+    value = next(iter(changed.values()))
+    assert not value or value not in str(refused.value)
+
+
+@pytest.mark.parametrize("command", [["gunicorn", "wsgi:app"], ["flask", "db", "upgrade"]])
+@pytest.mark.parametrize("setting", ["DATABASE_URL", "SECRET_KEY"])
+def test_production_does_not_start_without(setting: str, command: list[str]) -> None:
+    environment = {**os.environ, **PRODUCTION, setting: ""}
+    ended = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert ended.returncode == 1
+    [sentence] = ended.stderr.strip().splitlines()
+    assert setting in sentence
+    assert LONG not in sentence

@@ -1,0 +1,72 @@
+"""The import contracts hold, and would not hold if somebody broke them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import ROOT
+
+SIGNS = {
+    "floors": "Rooms stand on floors: nobody imports upwards, siblings never each other",
+    "rooms": "Inside a room: routes and commands, then schemas, service, models",
+    "services": "Services and models know nothing of HTTP",
+}
+
+
+def lint_imports(house: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=house,
+        env={**os.environ, "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of the house to break."""
+    shutil.copytree(ROOT / "project", tmp_path / "project")
+    shutil.copy(ROOT / "config.py", tmp_path)
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "contract"),
+    [
+        ("errors.py", "import project.db", "floors"),
+        ("users/service.py", "import project.products.service", "floors"),
+        ("auth/service.py", "import project.products.service", "floors"),
+        ("products/models.py", "import project.products.service", "rooms"),
+        ("products/service.py", "import flask", "services"),
+        ("products/service.py", "import project.http.etag", "services"),
+    ],
+)
+def test_a_forbidden_import_fails(copy: Path, place: str, line: str, contract: str) -> None:
+    with (copy / "project" / place).open("a") as file:
+        file.write(f"\n{line}\n")
+    linted = lint_imports(copy)
+    assert linted.returncode == 1
+    assert f"{SIGNS[contract]} BROKEN" in linted.stdout
+
+
+def test_the_house_as_it_is_keeps_every_contract(copy: Path) -> None:
+    linted = lint_imports(copy)
+    assert linted.returncode == 0
+    assert "3 kept, 0 broken" in linted.stdout
+
+
+def test_a_room_without_a_floor_fails(copy: Path) -> None:
+    (copy / "project" / "suppliers").mkdir()
+    (copy / "project" / "suppliers" / "__init__.py").touch()
+    linted = lint_imports(copy)
+    assert linted.returncode == 1
+    assert "suppliers" in linted.stdout

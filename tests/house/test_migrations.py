@@ -1,0 +1,83 @@
+"""Migrations: the models exactly, up and down and up again, by two deployments at once."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from flask_migrate import check, downgrade, upgrade
+from sqlalchemy import inspect, text
+
+from config import ROOT, Config
+from project import create_app
+from project.db import db
+from project.http.app import App
+from tests.conftest import SECRET, administration, at
+
+TRIGRAM_INDEXES = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE '%\\_trgm'"
+
+
+@pytest.fixture
+def empty(postgres: str) -> Iterator[str]:
+    """A database without a table."""
+    name = f"stockroom_empty_{os.getpid()}"
+    with administration(postgres) as run:
+        run(f'CREATE DATABASE "{name}"')
+        yield at(postgres, name)
+        run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def bare(empty: str) -> Iterator[App]:
+    """The application on it."""
+    app = create_app(Config(database_url=empty, secret_key=SECRET))
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.mark.usefixtures("bare")
+def test_models_and_migrations_describe_the_same_tables() -> None:
+    upgrade()
+    check()  # raises where autogenerate would write anything
+
+
+@pytest.mark.usefixtures("bare")
+def test_migrations_go_up_and_down_and_up_again() -> None:
+    upgrade()
+    made = sorted(inspect(db.engine).get_table_names())
+    downgrade(revision="base")
+    assert inspect(db.engine).get_table_names() == ["alembic_version"]
+    upgrade()
+    assert sorted(inspect(db.engine).get_table_names()) == made
+    assert {"products", "users"} <= set(made)
+
+
+@pytest.mark.usefixtures("bare")
+def test_search_gets_its_index_where_the_server_has_trigrams() -> None:
+    upgrade()
+    with db.engine.connect() as connection:
+        offered = connection.scalar(
+            text("SELECT count(*) FROM pg_available_extensions WHERE name = 'pg_trgm'")
+        )
+        assert connection.scalar(text(TRIGRAM_INDEXES)) == offered
+
+
+def test_two_deployments_at_once_wait_for_each_other(empty: str) -> None:
+    environment = {**os.environ, "DATABASE_URL": empty, "SECRET_KEY": SECRET}
+    command = [sys.executable, "-m", "flask", "db", "upgrade"]
+    deployments = [
+        subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    assert [(each.communicate()[1], each.returncode) for each in deployments] == [("", 0)] * 2
+
+
+def test_revisions_form_one_line() -> None:
+    revisions = sorted(path.stem for path in (ROOT / "migrations" / "versions").glob("*.py"))
+    for number, name in enumerate(revisions, start=1):
+        assert name.startswith(f"{number:04d}_")
