@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # because its stubs are no dependency of ours
+import psutil
 import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn

@@ -66,6 +66,8 @@ def test_newcomers_wait_for_a_keeper_that_has_decided_to_end(tmp_path: Path) -> 
     assert held(tmp_path / "users.lock") is False
     assert used_up.used() is False
     assert held(tmp_path / "users.lock") is True
+    assert used_up.users
+    used_up.users.close()
 
 
 def test_several_processes_on_an_empty_folder_make_one_cluster(

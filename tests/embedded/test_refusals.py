@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -95,8 +96,9 @@ def test_a_closed_folder_stops_all_but_root(make: Make, tmp_path: Path) -> None:
 
 
 def test_a_server_that_does_not_start_is_quoted_and_its_log_named(make: Make) -> None:
-    cluster = make(settings={"no_such_setting": "1"})
+    cluster, began = make(settings={"no_such_setting": "1"}), time.monotonic()
     said = sentence(cluster)
+    assert time.monotonic() - began < 5  # not the patience that a recovery has
     assert 'unrecognized configuration parameter "no_such_setting"' in said
     assert str(cluster.home / "server.log") in said
     cluster.settings = {"fsync": "off"}
