@@ -2,6 +2,120 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any, TextIO, TypeVar
+
+import click
+import marshmallow as ma
+
 from project.commands import Group
+from project.db import transaction
+from project.http.body import invalid
+from project.products import bulk
+from project.products.schemas import ProductRow
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 products = Group("products", help="The catalogue.")
+
+
+class NothingWritten(Exception):
+    """Rolls back an import whose report is all that was wanted of it."""
+
+
+def column_options(command: Command) -> Command:
+    """An option for each field: what the header calls it."""
+    for field in reversed(bulk.FIELDS):
+        spelled = f"--{field.replace('_', '-')}-column"
+        help = f"The column that holds {field}; '{field}' if not given."
+        command = click.option(spelled, field, metavar="NAME", help=help)(command)
+    return command
+
+
+@products.command("import")
+@click.argument("path", metavar="FILE")
+@column_options
+@click.option("--update", is_flag=True, help="Change the products that are there already.")
+@click.option("--skip-refused", is_flag=True, help="Keep the good rows if some are refused.")
+@click.option("--dry-run", is_flag=True, help="Report what would happen, and write nothing.")
+def import_(
+    path: str, update: bool, skip_refused: bool, dry_run: bool, **columns: str | None
+) -> None:
+    """Take a CSV file of products into the catalogue: every row, or nothing.
+
+    FILE is in UTF-8, separated by commas, with a header; - reads standard input.
+    """
+    named = {field: column for field, column in columns.items() if column is not None}
+    with TemporaryFile("w+", encoding="utf-8") as report:  # shown when no row is locked any more
+        with opened(path) as (file, seen), suppress(NothingWritten), transaction():
+            sheet = bulk.Sheet(file, named, seen)
+            loaded = bulk.load(sheet, validator(), update=update)
+            write(report, sheet, loaded)
+            failed = loaded.refused > 0 and not skip_refused
+            if dry_run or failed:
+                raise NothingWritten
+        report.seek(0)
+        shutil.copyfileobj(report, sys.stdout)
+    if dry_run:
+        click.echo("Nothing was written: this was a dry run.")
+    elif failed:
+        click.echo("Nothing was written, as rows were refused; --skip-refused keeps the good ones.")
+    if failed:
+        raise SystemExit(1)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[tuple[IO[bytes], Callable[[int], None]]]:
+    """The file, and whom to tell how much of it was read: a bar, if somebody is watching."""
+    try:
+        size = 0 if path == "-" else Path(path).stat().st_size
+        file = click.open_file(path, "rb")
+    except OSError as error:
+        raise click.ClickException(f"Cannot read {path}: {error.strerror}.") from error
+    bar = click.progressbar(
+        length=size,
+        hidden=not size or not sys.stderr.isatty(),
+        file=sys.stderr,
+        update_min_steps=size // 100,
+    )
+    with file, bar:
+        yield file, bar.update
+
+
+def validator() -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """The rules of the API, by one schema for all rows: to make it costs more than a row."""
+    schema = ProductRow()
+
+    def validate(document: dict[str, Any]) -> dict[str, Any]:
+        try:
+            values: dict[str, Any] = schema.load(document)
+        except ma.ValidationError as error:
+            raise invalid(error.messages, "row") from error
+        return values
+
+    return validate
+
+
+def write(report: TextIO, sheet: bulk.Sheet, loaded: bulk.Loaded) -> None:
+    """A line for each reason to refuse a row, then the sum."""
+    for line, field, code, message in bulk.refusals():
+        where = f"line {line}: {field}: " if field else f"line {line}: "
+        report.write(f"{where}{printable(message)} ({code})\n")
+    if sheet.ignored:
+        report.write(f"Ignored columns: {', '.join(map(repr, sheet.ignored))}.\n")
+    counts = asdict(loaded)
+    said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
+    total = sum(counts.values())
+    report.write(f"{total:,} {'row' if total == 1 else 'rows'}: {said}.\n")
+
+
+def printable(message: str) -> str:
+    """One line, whatever the name in it holds: a terminal obeys control characters."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: ascii(found[0])[1:-1], message)

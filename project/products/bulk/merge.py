@@ -1,0 +1,112 @@
+"""The rows that wait become products, in four statements whatever their number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from project.db import announce, db
+from project.products.bulk import staging
+from project.products.bulk.sheet import FIELDS, Sheet
+from project.products.bulk.staging import GOOD, PRODUCTS, STAGED, Validate
+
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+HOMELESS = GOOD & STAGED.c.product_id.is_(None)
+DEFAULTS = {
+    c.name: c.server_default.arg
+    for c in PRODUCTS.c
+    if c.name in FIELDS and isinstance(c.server_default, sa.DefaultClause)
+}
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """How many rows are new products, change one, change nothing about one, or are refused."""
+
+    new: int
+    changed: int
+    unchanged: int
+    refused: int
+
+
+def load(sheet: Sheet, validate: Validate, *, update: bool = False) -> Loaded:
+    """Take the good rows into the catalogue; `refusals()` tells of the others.
+
+    validate: the values of one document; raises Invalid.
+    update: a row whose name is taken changes that product instead of being refused.
+    """
+    _lift_limits()
+    staging.stage(sheet, validate)
+    staging.refuse_repeated()
+    _take_turns()
+    found = _find() if update else 0
+    changed = _change(sheet.places) if found else 0
+    new = _insert()
+    staging.refuse_taken(HOMELESS)
+    loaded = Loaded(new, changed, found - changed, staging.refused())
+    announce("products.imported", **asdict(loaded))
+    return loaded
+
+
+def _lift_limits() -> None:
+    """This may take longer than a request, and wait for its file; limits return with the end."""
+    for limit in LIMITS:
+        db.session.execute(sa.select(sa.func.set_config(limit, "0", True)))
+
+
+def _take_turns() -> None:
+    """Two imports of the same names in different orders would wait for each other for ever."""
+    turn = sa.func.hashtext("products.import")
+    db.session.execute(sa.select(sa.func.pg_advisory_xact_lock(turn)))
+
+
+def _find() -> int:
+    """Hold the products that are there already, in the order of ids as every batch does."""
+    held = (
+        sa.select(PRODUCTS.c.id, PRODUCTS.c.name)
+        .join(STAGED, STAGED.c.name == PRODUCTS.c.name)
+        .where(GOOD)
+        .order_by(PRODUCTS.c.id)
+        .with_for_update(of=PRODUCTS)
+        .cte("held")
+    )
+    found = sa.update(STAGED).where(GOOD, STAGED.c.name == held.c.name)
+    return staging.run(found.values(product_id=held.c.id))
+
+
+def _change(fields: Iterable[str]) -> int:
+    """Write what differs, and only that: an untouched product keeps its version."""
+    given = _cells(fields, PRODUCTS.c)
+    differs = (PRODUCTS.c[field].is_distinct_from(cell) for field, cell in given.items())
+    changed = sa.update(PRODUCTS).where(PRODUCTS.c.id == STAGED.c.product_id, sa.or_(*differs))
+    counted = {"version": PRODUCTS.c.version + 1, "updated_at": sa.func.now()}
+    return staging.run(changed.values(**given, **counted))
+
+
+def _insert() -> int:
+    """Insert and let the unique rule decide: whoever was faster keeps the name."""
+    given = _cells(FIELDS, DEFAULTS).values()
+    rows = sa.select(*given).where(HOMELESS).order_by(STAGED.c.line)
+    made = (
+        insert(PRODUCTS)
+        .from_select(FIELDS, rows)
+        .on_conflict_do_nothing(index_elements=["name"])
+        .returning(PRODUCTS.c.id, PRODUCTS.c.name)
+        .cte("made")
+    )
+    housed = sa.update(STAGED).where(HOMELESS, STAGED.c.name == made.c.name)
+    return staging.run(housed.values(product_id=made.c.id))
+
+
+def _cells(fields: Iterable[str], otherwise: Any) -> dict[str, sa.ColumnElement[Any]]:
+    """The values of a row, and `otherwise` where a cell may stay empty without meaning null."""
+    return {
+        field: sa.func.coalesce(STAGED.c[field], otherwise[field])
+        if field in DEFAULTS
+        else STAGED.c[field]
+        for field in fields
+    }
