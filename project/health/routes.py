@@ -7,11 +7,18 @@ from functools import cache
 from alembic.script import ScriptDirectory
 from flask import current_app
 
+from project.errors import Unavailable
 from project.health import service
 from project.health.schemas import HealthOut
 from project.http.blueprint import Blueprint
 
 blp = Blueprint("health", __name__, description="Alive and ready.")
+
+SILENT = Unavailable("The database does not answer in time.")
+BEHIND = Unavailable(
+    "The database schema is at no revision, this release needs 0001: run flask db upgrade.",
+    code="wrong_schema",
+)
 
 
 @blp.get("/healthz")
@@ -25,6 +32,7 @@ def healthz() -> dict[str, str]:
 @blp.get("/readyz")
 @blp.public
 @blp.document(HealthOut)
+@blp.refuses(SILENT, BEHIND)
 def readyz() -> dict[str, str]:
     """Tell whether the database answers and has this release's schema"""
     service.check(_head(current_app.extensions["migrate"].directory))

@@ -6,7 +6,8 @@ from typing import Any
 
 import flask_smorest
 import marshmallow as ma
-from apispec.ext.marshmallow import MarshmallowPlugin, OpenAPIConverter
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from marshmallow import fields
 
@@ -39,13 +40,16 @@ def _text(description: str, example: str, **limits: str) -> dict[str, Any]:
     }
 
 
+# No examples: the page would send them along unasked.
 PARAMETERS = {
-    "If-Match": _text(
-        "Change only this version: an `ETag` answered before, or `*`.",
-        '"1-1"',
-        pattern=r'^(\*|"[0-9]+-[0-9]+"( *, *"[0-9]+-[0-9]+")*)$',
-    ),
-    "If-None-Match": _text("Answer only another version than this `ETag`.", '"1-1"'),
+    "If-Match": {
+        "description": 'Change only this version: an `ETag` answered before (`"1-1"`), or `*`.',
+        "schema": {"type": "string", "pattern": r'^(\*|"[!#-~]*"( *, *"[!#-~]*")*)$'},
+    },
+    "If-None-Match": {
+        "description": 'Answer only another version than this `ETag` (`"1-1"`).',
+        "schema": {"type": "string"},
+    },
 }
 HEADERS = {
     "RequestId": _text("Names this request in the logs.", SOME_ID, pattern="^[!-~]{1,128}$"),
@@ -92,7 +96,8 @@ class Converter(OpenAPIConverter):
     """Schemas speak for themselves: in their docstring, and a change has something to change."""
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
-        described: dict[str, Any] = super().schema2jsonschema(schema)
+        convert: Any = super().schema2jsonschema  # apispec is typed in parts
+        described = convert(schema)
         sentence = " ".join((type(schema).__doc__ or "").split())
         least = {"minProperties": 1} if isinstance(schema, Patch) else {}
         return {**({"description": sentence} if sentence else {}), **described, **least}

@@ -5,16 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, render_template, send_from_directory
+from flask import Blueprint, Response, abort, send_from_directory
 
-FILES = Path(flask_swagger_ui.__file__).parent / "dist"
-HERE = Path(__file__).parent / "docs_page"
+OURS = Path(__file__).parent / "docs_page"
+THEIRS = Path(flask_swagger_ui.__file__).parent / "dist"
+FILES = {
+    "start.js": OURS,
+    "swagger-ui-bundle.js": THEIRS,
+    "swagger-ui.css": THEIRS,
+    "favicon-32x32.png": THEIRS,
+}
 POLICY = "; ".join(
     [
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",
+        "img-src 'self' data:",  # Swagger UI draws its arrows so
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",
@@ -22,23 +28,25 @@ POLICY = "; ".join(
     ]
 )
 
-blp = Blueprint("docs", __name__, url_prefix="/docs", template_folder="docs_page")
+blp = Blueprint("docs", __name__, url_prefix="/docs")
 
 
 @blp.get("/")
-def page() -> str:
+def page() -> Response:
     """The page itself."""
-    return render_template("docs.html")
+    return send_from_directory(OURS, "docs.html")
 
 
-@blp.get("/<path:name>")
+@blp.get("/<name>")
 def file(name: str) -> Response:
-    """One of the page's files, ours or Swagger UI's."""
-    return send_from_directory(HERE if (HERE / name).is_file() else FILES, name)
+    """One of the page's files, ours or Swagger UI's; the package has more than the page needs."""
+    return send_from_directory(FILES[name], name) if name in FILES else abort(404)
 
 
 @blp.after_request
 def policy(response: Response) -> Response:
-    """Nothing from another host, nothing inline."""
+    """Nothing from another host, nothing inline, nothing taken for what it is not."""
     response.headers["Content-Security-Policy"] = POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Referrer-Policy"] = "no-referrer"
     return response

@@ -30,21 +30,15 @@ SPECIMENS: dict[type[errors.Refusal], tuple[errors.Refusal, ...]] = {
     ),
     errors.Unauthorized: (
         errors.Unauthorized("Sign in: send Authorization: Bearer and an access token."),
-        errors.Unauthorized(
-            "The access token is not valid; sign in again.", code="invalid_token"
-        ),
-        errors.Unauthorized(
-            "The access token has expired; sign in again.", code="invalid_token"
-        ),
+        errors.Unauthorized("The access token is not valid; sign in again.", code="invalid_token"),
+        errors.Unauthorized("The access token has expired; sign in again.", code="invalid_token"),
     ),
     errors.Forbidden: (errors.Forbidden("Only a superuser may do this."),),
     errors.Unavailable: (
         errors.Unavailable("The database is away; try again."),
         errors.Unavailable("The database is busy; try again.", code="busy"),
     ),
-    errors.Bug: (
-        errors.Bug("Something broke on our side; the request id finds it in the log."),
-    ),
+    errors.Bug: (errors.Bug("Something broke on our side; the request id finds it in the log."),),
 }
 WITH_BODY = (problems.BadBody, problems.TooLarge, problems.UnsupportedMedia)
 ALWAYS = (errors.Unavailable, errors.Bug)

@@ -30,6 +30,7 @@ TAKEN = Refused(
 MISSING = NotFound("Product with id 9 not found")
 MOVED_ON = Stale("Product 1 is at version 3 now; read it again")
 SOLD_OUT = Refused("Insufficient stock. Current: 5, Requested: 10", code="insufficient_stock")
+TOO_MUCH = Refused("Stock would exceed 2147483647", code="stock_limit")
 
 
 @blp.get("/")
@@ -118,7 +119,7 @@ def restore_product(id: int) -> Product:
 @blp.signed_in
 @blp.arguments(StockQuery, "query")
 @blp.item(ProductOut)
-@blp.refuses(SOLD_OUT, MISSING, MOVED_ON)
+@blp.refuses(SOLD_OUT, TOO_MUCH, MISSING, MOVED_ON)
 def adjust_stock(id: int, **moved: Any) -> Product:
     """Add to the stock of a product, or take from it"""
     return service.adjust_stock(id, **moved, versions=etag.expected(id))

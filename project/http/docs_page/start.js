@@ -3,4 +3,5 @@ window.ui = SwaggerUIBundle({
   dom_id: "#swagger-ui",
   deepLinking: true,
   persistAuthorization: true,
+  validatorUrl: null, // else the document's address goes to a validator on another host
 });

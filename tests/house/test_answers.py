@@ -1,0 +1,175 @@
+"""What is answered is what the OpenAPI document says: real calls against their documentation."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from flask.testing import FlaskClient
+
+from tests.house.test_openapi import Operation, resolved, validator
+from tests.users.make import PASSWORD
+
+PRODUCTS = "/api/v1/products/"
+SOME_ID = "01KAMZ5Q1V3N6T8W0X2Y4Z6A8B"  # the request id of the examples
+LAMP = {"name": "Desk lamp", "price": "29.90", "stock": 5}
+Fixed = dict[str, str]
+
+
+class Documented:
+    """Calls the API; every answer must be one its operation documents."""
+
+    def __init__(self, client: FlaskClient, headers: Fixed) -> None:
+        self.client, self.headers = client, {**headers, "X-Request-Id": SOME_ID}
+        self.document: Any = client.get("/api/v1/openapi.json").json
+
+    def operations(self) -> list[tuple[str, str, Operation]]:
+        """Each with its method and its address."""
+        return [
+            (method, path, resolved(operation, self.document))
+            for path, item in self.document["paths"].items()
+            for method, operation in item.items()
+            if method != "parameters"
+        ]
+
+    def find(self, operation: str) -> tuple[str, str, Operation]:
+        return next(found for found in self.operations() if found[2]["operationId"] == operation)
+
+    def call(self, operation: str, id: int = 0, *, status: int, **call: Any) -> Any:
+        """The document answered, which has the shape and headers documented for its status."""
+        method, path, described = self.find(operation)
+        call["headers"] = {**self.headers, **call.pop("headers", {})}
+        answer = self.client.open(path.replace("{id}", str(id)), method=method.upper(), **call)
+        assert answer.status_code == status, answer.get_data(as_text=True)
+        documented = described["responses"][str(status)]
+        for name, header in documented.get("headers", {}).items():
+            validator(header["schema"], self.document).validate(read(answer.headers[name], header))
+        if "content" not in documented:
+            assert answer.get_data() == b""
+            return None
+        content = documented["content"][answer.mimetype]
+        validator(content["schema"], self.document).validate(answer.json)
+        return answer.json
+
+    def refused(self, operation: str, id: int = 0, *, status: int, **call: Any) -> None:
+        """Refused word for word like one of the examples."""
+        problem = self.call(operation, id, status=status, **call)
+        content = self.find(operation)[2]["responses"][str(status)]["content"]
+        examples = [
+            shown["value"] for shown in content["application/problem+json"]["examples"].values()
+        ]
+        assert problem in examples
+
+
+@pytest.fixture
+def api(client: FlaskClient, signed_in: Fixed) -> Documented:
+    return Documented(client, signed_in)
+
+
+def read(header: str, described: Any) -> Any:
+    return int(header) if described["schema"]["type"] == "integer" else header
+
+
+def test_products_are_answered_as_documented(api: Documented) -> None:
+    id = api.call("create_product", json=LAMP, status=201)["id"]
+    page = api.call("list_products", query_string={"limit": 1, "sort": "-price"}, status=200)
+    assert [item["id"] for item in page["items"]] == [id]
+    api.call("search_products", query_string={"q": "LAMP"}, status=200)
+    api.call("get_product", id, status=200)
+    api.call("get_product", id, headers={"If-None-Match": f'"{id}-1"'}, status=304)
+    api.call("put_product", id, json={"description": None}, status=200)
+    api.call("patch_product", id, json={"price": 12.5}, status=200)
+    api.call("adjust_stock", id, query_string={"quantity": -5}, status=200)
+    api.call("delete_product", id, status=204)
+    api.call("restore_product", id, status=200)
+
+
+def test_pages_by_cursor_are_answered_as_documented(api: Documented) -> None:
+    for name in "AB":
+        api.call("create_product", json={**LAMP, "name": name}, status=201)
+    first = api.call("list_products", query_string={"limit": 1}, status=200)
+    call = {"limit": 1, "cursor": first["next_cursor"]}
+    assert api.call("list_products", query_string=call, status=200)["total"] is None
+
+
+def test_the_rest_is_answered_as_documented(api: Documented) -> None:
+    me = api.call("get_me", status=200)
+    credentials = {"login": me["email"], "password": PASSWORD}
+    assert api.call("login", json=credentials, status=200)["token_type"] == "Bearer"
+    api.call("healthz", status=200)
+
+
+def test_rules_refuse_with_the_documented_words(api: Documented) -> None:
+    id = api.call("create_product", json=LAMP, status=201)["id"]
+    taken = api.call("create_product", json=LAMP, status=400)
+    assert (taken["code"], taken["conflict"]) == ("duplicate_name", {"id": id, "is_active": True})
+    api.refused("adjust_stock", id, query_string={"quantity": -10}, status=400)
+    api.call("put_product", id, json={"stock": 2**31 - 1}, status=200)
+    api.refused("adjust_stock", id, query_string={"quantity": 1}, status=400)
+    stale = api.call("delete_product", id, headers={"If-Match": '"1-0"'}, status=412)
+    assert stale["detail"] == f"Product {id} is at version 2 now; read it again"
+    api.refused("login", json={"login": "nobody", "password": PASSWORD}, status=401)
+
+
+def test_what_is_not_there_is_refused_with_the_documented_words(api: Documented) -> None:
+    found = [it["operationId"] for _, path, it in api.operations() if "{id}" in path]
+    assert len(found) >= 6
+    for operation in found:
+        api.refused(operation, 9, status=404, **accepted(api.find(operation)[2]))
+
+
+def test_strangers_are_refused_with_the_documented_words(api: Documented) -> None:
+    guarded = [it["operationId"] for _, _, it in api.operations() if it["security"]]
+    assert len(guarded) >= 7
+    for operation in guarded:
+        for header in "", "Basic eDp5", "Bearer x":
+            api.refused(operation, 9, status=401, headers={"Authorization": header})
+
+
+def test_unknown_fields_are_refused_with_the_documented_words(api: Documented) -> None:
+    reading = [it for _, _, it in api.operations() if "422" in it["responses"]]
+    assert len(reading) >= 7
+    for operation in reading:
+        call = accepted(operation)
+        next(iter(call.values()))["colour"] = "red"
+        api.refused(operation["operationId"], 9, status=422, **call)
+
+
+@pytest.mark.parametrize(
+    ("status", "call"),
+    [
+        (400, {"data": "", "content_type": "application/json"}),
+        (400, {}),
+        (413, {"data": " " * (1024 * 1024 + 1), "content_type": "application/json"}),
+        (415, {"data": "a=b", "content_type": "application/x-www-form-urlencoded"}),
+        (415, {"json": {}, "headers": {"Content-Encoding": "gzip"}}),
+    ],
+)
+def test_bodies_are_refused_with_the_documented_words(
+    api: Documented, status: int, call: Any
+) -> None:
+    writing = [it["operationId"] for _, _, it in api.operations() if "requestBody" in it]
+    assert len(writing) >= 4
+    for operation in writing:
+        api.refused(operation, 9, status=status, **call)
+
+
+def test_the_check_itself_can_fail(api: Documented) -> None:
+    api.document["components"]["schemas"]["HealthOut"]["properties"]["status"]["const"] = "fine"
+    with pytest.raises(jsonschema_rs.ValidationError):
+        api.call("healthz", status=200)
+
+
+def accepted(operation: Operation) -> dict[str, Any]:
+    """A call with the operation's own examples in its body or its query."""
+    if "requestBody" in operation:
+        example = operation["requestBody"]["content"]["application/json"]["example"]
+        return {"json": json.loads(json.dumps(example))}
+    shown = {
+        parameter["name"]: parameter["schema"]["examples"][0]
+        for parameter in operation["parameters"]
+        if parameter["in"] == "query" and parameter["required"]
+    }
+    return {"query_string": shown}

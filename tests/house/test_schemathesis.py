@@ -1,0 +1,58 @@
+"""Schemathesis against a real server: nothing it makes up is answered otherwise than documented.
+
+The run is the same every time; a longer or another one is asked for with SCHEMATHESIS_EXAMPLES
+(per operation) and SCHEMATHESIS_SEED.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from config import ROOT
+from tests.server import Server
+
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "12")
+SEED = os.environ.get("SCHEMATHESIS_SEED", "1")
+
+
+@pytest.mark.parametrize("caller", ["nobody", "a superuser"])
+def test_every_answer_is_as_documented(server: Server, tmp_path: Path, caller: str) -> None:
+    headers = {} if caller == "nobody" else server.sign_in()
+    operations = count_operations(server)
+    told = schemathesis(server, headers, tmp_path)
+    assert told.returncode == 0, told.stdout + told.stderr
+    assert f"Tested: {operations}\n" in told.stdout
+    summary = re.search(r"([0-9,]+) generated, \1 passed", told.stdout)
+    assert summary is not None, told.stdout
+    print(f"as {caller}: {summary[0]}")  # for pytest -rP
+
+
+def schemathesis(
+    server: Server, headers: dict[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """All phases, all checks; what it remembers goes to the folder."""
+    program = Path(sys.executable).with_name("schemathesis")
+    settings = ["--config-file", str(CONFIG), "--no-color"]
+    sent = [f"--header={name}: {value}" for name, value in headers.items()]
+    run = [f"{server.url}/api/v1/openapi.json", f"--max-examples={EXAMPLES}", f"--seed={SEED}"]
+    return subprocess.run(
+        [program, *settings, "run", *run, *sent],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def count_operations(server: Server) -> int:
+    """How many operations the document has."""
+    _, document, _ = server.call("GET", "/api/v1/openapi.json")
+    return sum(1 for path in document["paths"].values() for name in path if name != "parameters")
