@@ -23,7 +23,7 @@ def probe(statement: str, seconds: float) -> Any:
     Raises Unavailable.
     """
     deadline = time.monotonic() + seconds
-    _, parameters = db.engine.dialect.create_connect_args(db.engine.url)
+    _, parameters = db.engine.dialect.create_connect_args(db.engine.engine.url)
     asked: connection | None = None
     try:
         asked = psycopg2.connect(**parameters, async_=True)

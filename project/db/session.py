@@ -9,9 +9,9 @@ from typing import Any
 import structlog
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
 
 from project.db.models import Base
 from project.db.rules import Duplicate
@@ -28,17 +28,7 @@ SERVER_SETTINGS = {
 }
 
 
-class Session(FlaskSession):
-    """While reading, statements run on an autocommit connection: no BEGIN, no ROLLBACK."""
-
-    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
-        bind = super().get_bind(*args, **kwargs)
-        if self.info.get("reading") and isinstance(bind, Engine):
-            return bind.execution_options(isolation_level="AUTOCOMMIT")
-        return bind
-
-
-db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"class_": Session})
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
 def init_app(
@@ -48,14 +38,14 @@ def init_app(
     app.config["SQLALCHEMY_DATABASE_URI"] = url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(pool_size)
     db.init_app(app)
-    if before_connecting is None:
-        return
 
     def prepare(*_: object) -> None:
-        before_connecting()
+        if before_connecting is not None:
+            before_connecting()
 
     with app.app_context():
         event.listen(db.engine, "do_connect", prepare)
+        event.listen(db.engine, "reset", _transactions_again)
 
 
 def engine_options(pool_size: int) -> dict[str, Any]:
@@ -101,11 +91,28 @@ def transaction() -> Iterator[None]:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Ask without a transaction; nothing inside is ever committed."""
+    """Ask without a transaction: one statement each, no BEGIN, no ROLLBACK, never a commit."""
     session = db.session()
     session.info["reading"] = True
-    with _pool_patience():
-        yield
+    try:
+        with _pool_patience():
+            yield
+    finally:
+        session.rollback()  # says nothing to the server, but a transaction may follow
+
+
+# The driver's own switch, because it says nothing to the server; SQLAlchemy's isolation level
+# AUTOCOMMIT costs two more statements, and speaks on a connection that may be dead by then.
+@event.listens_for(db.session, "after_begin")
+def _no_transaction(session: Session, _: object, connection: Connection) -> None:
+    if session.info.get("reading") and isinstance(session.get_bind(), Engine):
+        driver: Any = connection.connection.driver_connection
+        driver.autocommit = True
+
+
+def _transactions_again(driver: Any, *_: object) -> None:
+    if driver.autocommit and not driver.closed:
+        driver.autocommit = False
 
 
 def announce(name: str, /, **fields: Any) -> None:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, request
+from contextlib import suppress
+from typing import NoReturn
+
+from flask import Flask, Request, request
+from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from project.db import reading, transaction
@@ -45,8 +50,18 @@ class App(Flask):
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Answer inside a transaction: the last place where a failing commit is still a refusal."""
+        if "//" in request.path:
+            raise NotFound
         if request.routing_exception is not None or request.method in SAFE:
             with reading():
                 return super().dispatch_request()
         with transaction():
             return super().dispatch_request()
+
+    def raise_routing_exception(self, request: Request) -> NoReturn:
+        """A method that is not allowed is so under either spelling; werkzeug looks at one only."""
+        adapter = request_ctx.url_adapter
+        if isinstance(request.routing_exception, NotFound) and adapter is not None:
+            with suppress(NotFound):
+                adapter.match(request.path.rstrip("/") + "/")
+        super().raise_routing_exception(request)

@@ -34,7 +34,7 @@ class Parser(FlaskParser):
         if "Content-Encoding" in req.headers:
             raise UnsupportedMedia("Send the body without Content-Encoding.")
         if req.mimetype != "application/json":
-            if req.mimetype or req.content_length:
+            if req.mimetype or req.content_length or "Transfer-Encoding" in req.headers:
                 raise UnsupportedMedia("Send the body as Content-Type: application/json.")
             raise BadBody("A JSON body is required.")
         return parse(read(req))
@@ -54,12 +54,13 @@ class Parser(FlaskParser):
         raise invalid(messages, "body" if location == "json" else location) from error
 
 
-def load(schema: type[ma.Schema], given: Mapping[str, Any]) -> Any:
+def load(schema: ma.Schema, given: Mapping[str, Any], place: str = "body") -> dict[str, Any]:
     """The values of a document that came some other way than by HTTP; raises Invalid."""
     try:
-        return schema().load(given)
+        values: dict[str, Any] = schema.load(given)
     except ma.ValidationError as error:
-        raise invalid(error.messages, "body") from error
+        raise invalid(error.messages, place) from error
+    return values
 
 
 def invalid(messages: Any, place: str) -> Invalid:

@@ -8,16 +8,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any, TextIO, TypeVar
 
 import click
-import marshmallow as ma
 
 from project.commands import Group
 from project.db import transaction
-from project.http.body import invalid
+from project.http.body import load
 from project.products import bulk
 from project.products.schemas import ProductRow
 
@@ -56,7 +56,7 @@ def import_(
     with TemporaryFile("w+", encoding="utf-8") as report:  # shown when no row is locked any more
         with opened(path) as (file, seen), suppress(NothingWritten), transaction():
             sheet = bulk.Sheet(file, named, seen)
-            loaded = bulk.load(sheet, validator(), update=update)
+            loaded = bulk.load(sheet, partial(load, ProductRow(), place="row"), update=update)
             write(report, sheet, loaded)
             failed = loaded.refused > 0 and not skip_refused
             if dry_run or failed:
@@ -87,20 +87,6 @@ def opened(path: str) -> Iterator[tuple[IO[bytes], Callable[[int], None]]]:
     )
     with file, bar:
         yield file, bar.update
-
-
-def validator() -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """The rules of the API, by one schema for all rows: to make it costs more than a row."""
-    schema = ProductRow()
-
-    def validate(document: dict[str, Any]) -> dict[str, Any]:
-        try:
-            values: dict[str, Any] = schema.load(document)
-        except ma.ValidationError as error:
-            raise invalid(error.messages, "row") from error
-        return values
-
-    return validate
 
 
 def write(report: TextIO, sheet: bulk.Sheet, loaded: bulk.Loaded) -> None:

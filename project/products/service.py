@@ -6,7 +6,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, cast, func, select
+from sqlalchemy import BigInteger, Select, Text, cast, func, select
 
 from project.db import announce, fetch, revise, revise_if, save
 from project.errors import Refused
@@ -14,7 +14,7 @@ from project.products.models import MAX_STOCK, Product
 
 SORTABLE: dict[str, Any] = {
     "id": Product.id,
-    "name": func.lower(Product.name),  # people do not sort by code point
+    "name": func.lower(Product.name, type_=Text()),  # people do not sort by code point
     "price": Product.price,
     "stock": Product.stock,
     "created_at": Product.created_at,

@@ -22,6 +22,6 @@ def create(username: str, email: str, password: str, superuser: bool) -> None:
     """Create an account."""
     given = {"username": username, "email": email, "password": password, "is_superuser": superuser}
     with transaction():
-        user = service.create(load(UserIn, given))
+        user = service.create(load(UserIn(), given))
         made = f"Created user {user.username} with id {user.id}."
     click.echo(made)

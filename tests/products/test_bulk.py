@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -11,10 +12,13 @@ from sqlalchemy import func, select
 
 from project.db import db, transaction
 from project.errors import Invalid
+from project.http import body
 from project.products import bulk
-from project.products.cli import validator
 from project.products.models import Product
+from project.products.schemas import ProductRow
 from tests.products.make import make_product
+
+judge = partial(body.load, ProductRow(), place="row")
 
 pytestmark = pytest.mark.usefixtures("context")
 
@@ -22,7 +26,7 @@ LAMP_NFC, LAMP_NFD = "Pi\u00f1ata lamp", "Pin\u0303ata lamp"
 
 
 def load(content: str | bytes, *, update: bool = False) -> bulk.Loaded:
-    return bulk.load(sheet(content), validator(), update=update)
+    return bulk.load(sheet(content), judge, update=update)
 
 
 def sheet(content: str | bytes, **columns: str) -> bulk.Sheet:
@@ -129,7 +133,7 @@ def test_lines_are_counted_as_an_editor_shows_them() -> None:
 def test_columns_are_found_by_the_names_given() -> None:
     found = sheet("price,Name,Price\nnonsense,Lamp,2\n", name="Name", price="Price")
     assert found.ignored == ["price"]
-    assert bulk.load(found, validator()).new == 1
+    assert bulk.load(found, judge).new == 1
     assert stored() == [("Lamp", "2.00")]
 
 

@@ -1,0 +1,24 @@
+"""The fields documents are made of: each refuses what its column could not keep, and describes
+itself in the words of OpenAPI.
+
+In JSON a number is a number; in a query string or a CSV cell it is spelled in digits. A schema
+says which by `spelled`.
+"""
+
+from project.http.fields.instants import Timestamp, spell
+from project.http.fields.numbers import Int, Money, StrictBoolean
+from project.http.fields.text import Email, Secret, Text
+from project.http.fields.value import Message, Value
+
+__all__ = [
+    "Email",
+    "Int",
+    "Message",
+    "Money",
+    "Secret",
+    "StrictBoolean",
+    "Text",
+    "Timestamp",
+    "Value",
+    "spell",
+]

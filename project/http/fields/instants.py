@@ -1,0 +1,38 @@
+"""Instants."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from project.http.fields.value import Value
+
+
+class Timestamp(Value):
+    """An instant: ISO 8601 (RFC 3339) in UTC, with microseconds and Z."""
+
+    default_error_messages = {
+        "invalid": "Must be an instant such as 2026-11-22T08:51:36.773621Z.",
+    }
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else spell(value)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
+        try:
+            if not isinstance(value, str) or len(value) > 40 or not value.isascii():
+                raise ValueError("no instant is spelled like this")
+            found = datetime.fromisoformat(value)
+            if found.tzinfo is None:
+                raise ValueError("an instant needs its offset from UTC")
+            return found.astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise self.make_error("invalid") from None
+
+    def limits(self) -> dict[str, Any]:
+        return {"format": "date-time"}
+
+
+def spell(instant: datetime) -> str:
+    """An instant as every document writes it."""
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -1,0 +1,110 @@
+"""Whole numbers, amounts of money, and yes or no."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Any
+
+from project.db import INT4
+from project.http.fields.value import Value
+
+PENNY = Decimal("0.01")
+MOST = Decimal("99999999.99")
+
+
+class Int(Value):
+    """A whole number: a JSON integer, or plain digits where values are spelled."""
+
+    default_error_messages = {
+        "invalid": "Must be a whole number.",
+        "out_of_range": "Must be between {min} and {max}.",
+        "zero": "Must not be zero.",
+    }
+    json_type = "integer"
+
+    def __init__(self, *, min: int = 0, max: int = INT4, zero: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min, self.max, self.zero = min, max, zero
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> int:
+        number = self._number(value)
+        if not self.min <= number <= self.max:
+            raise self.make_error("out_of_range", min=self.min, max=self.max)
+        if number == 0 and not self.zero:
+            raise self.make_error("zero")
+        return number
+
+    def _number(self, value: Any) -> int:
+        if self.spelled and isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,20}", value):
+            return int(value)
+        if isinstance(value, Decimal) and abs(value.adjusted()) < 20 and value == int(value):
+            return int(value)  # to JSON Schema 5.0 is the integer 5
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        raise self.make_error("invalid")
+
+    def limits(self) -> dict[str, Any]:
+        if self.dump_only:
+            return {"format": "int64"}
+        nonzero = {} if self.zero else {"not": {"const": 0}}
+        return {"minimum": self.min, "maximum": self.max, **nonzero}
+
+
+class StrictBoolean(Value):
+    """true or false, not "yes" and not 1."""
+
+    default_error_messages = {"invalid": "Must be true or false."}
+    json_type = "boolean"
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> bool:
+        if self.spelled and value in ("true", "false"):
+            return bool(value == "true")
+        if not isinstance(value, bool):
+            raise self.make_error("invalid")
+        return value
+
+
+class Money(Value):
+    """An amount of at most two decimals, as string or number; answered as a string with two."""
+
+    default_error_messages = {
+        "invalid": 'Must be an amount such as "29.90".',
+        "decimals": "Must have at most two decimals.",
+        "out_of_range": "Must be between {min} and {max}.",
+    }
+
+    def __init__(self, *, min: Decimal = PENNY, max: Decimal = MOST, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min, self.max = min, max
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else f"{value:.2f}"
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Decimal:
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+            raise self.make_error("invalid")
+        if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", value):
+            raise self.make_error("invalid")
+        amount = Decimal(value)
+        if not self.min <= amount <= self.max:
+            raise self.make_error("out_of_range", min=self.min, max=self.max)
+        if amount != round(amount, 2):
+            raise self.make_error("decimals")
+        return round(amount, 2)
+
+    def describe(self) -> dict[str, Any]:
+        described = super().describe()
+        if self.dump_only or self.spelled:
+            return described
+        number = {"type": "number", "minimum": float(self.min), "maximum": float(self.max)}
+        string = {"type": "string", "pattern": described.pop("pattern")}
+        described.pop("type")
+        null = [{"type": "null"}] if self.allow_none else []
+        return {"anyOf": [string, {**number, "multipleOf": 0.01}, *null], **described}
+
+    def limits(self) -> dict[str, Any]:
+        if self.dump_only:
+            return {"pattern": r"^[0-9]+\.[0-9]{2}$"}
+        nonzero = r"(?!0+(\.0+)?$)" if self.min > 0 else ""
+        return {"pattern": rf"^{nonzero}0{{0,32}}[0-9]{{1,8}}(\.[0-9]{{1,2}}0{{0,38}})?$"}

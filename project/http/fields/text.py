@@ -1,0 +1,96 @@
+"""Strings: text, passwords, e-mail addresses."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+from email_validator import EmailNotValidError, validate_email
+
+from project.http.fields.value import Value
+
+NFC_SHRINKS = 4  # a letter and three marks can become one character, but not more
+
+
+class Text(Value):
+    """A string PostgreSQL can store, trimmed and NFC-normalised before it is measured."""
+
+    default_error_messages = {
+        "invalid": "Must be a string.",
+        "blank": "Must not be blank.",
+        "too_short": "Must be at least {min} characters long.",
+        "too_long": "Must be at most {max} characters long.",
+        "characters": "Must not contain a NUL or half a character.",
+        "pattern": "Must consist of {allowed}.",
+    }
+
+    def __init__(
+        self, *, min: int = 0, max: int, pattern: str = "", allowed: str = "", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.min, self.max, self.pattern, self.allowed = min, max, pattern, allowed
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise self.make_error("invalid")
+        text = self.clean(value)
+        if "\x00" in text or (not text.isascii() and re.search("[\ud800-\udfff]", text)):
+            raise self.make_error("characters")
+        if self.min and not text:
+            raise self.make_error("blank")
+        if len(text) < self.min:
+            raise self.make_error("too_short", min=self.min)
+        if len(text) > self.max:
+            raise self.make_error("too_long", max=self.max)
+        if self.pattern and not re.fullmatch(self.pattern, text):
+            raise self.make_error("pattern", allowed=self.allowed)
+        return text
+
+    def clean(self, value: str) -> str:
+        """The text as it is stored."""
+        value = value.strip()
+        if len(value) > NFC_SHRINKS * self.max:  # normalising takes time in the square of it
+            raise self.make_error("too_long", max=self.max)
+        return unicodedata.normalize("NFC", value).strip()
+
+    def limits(self) -> dict[str, Any]:
+        if self.dump_only:
+            return {}
+        least = {"minLength": self.min} if self.min else {}
+        visible = r"[^\s\x00][^\x00]*" if self.min else ""
+        seen = self.pattern or rf"[^\x00]*{visible}"
+        return {"maxLength": self.max, **least, "pattern": f"^{seen}$"}
+
+
+class Secret(Text):
+    """A password: its exact characters, never trimmed, never answered."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs, load_only=True)
+
+    def clean(self, value: str) -> str:
+        return value
+
+    def limits(self) -> dict[str, Any]:
+        length = {"maxLength": self.max, "minLength": self.min}
+        return {**length, "format": "password", "pattern": r"^[^\x00]*$"}
+
+
+class Email(Text):
+    """A deliverable-looking address (RFC 5322, RFC 6531), in lower case."""
+
+    default_error_messages = {"invalid_email": "Must be a valid e-mail address."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min=3, max=255, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        found = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            return validate_email(found, check_deliverability=False).normalized.lower()
+        except EmailNotValidError:
+            raise self.make_error("invalid_email") from None
+
+    def limits(self) -> dict[str, Any]:
+        return {"format": "email"} if self.dump_only else {"format": "email", "maxLength": self.max}

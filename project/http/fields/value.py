@@ -1,0 +1,59 @@
+"""What every field has: refusals with a code, and its own JSON Schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import ValidationError, fields
+
+
+class Message(str):
+    """A sentence for a person that remembers its code for programs."""
+
+    code: str
+
+    def __new__(cls, sentence: str, code: str) -> Message:
+        message = super().__new__(cls, sentence)
+        message.code = code
+        return message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Message, (str(self), self.code)  # flask-smorest copies schemas
+
+
+class Value(fields.Field[Any]):
+    """A field whose refusals carry a code, and which knows its own JSON Schema.
+
+    example: a value as a document would show it.
+    """
+
+    default_error_messages = {
+        "required": "This field is required.",
+        "null": "Must not be null.",
+    }
+    json_type = "string"
+
+    def __init__(self, *, example: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.example = example
+
+    def make_error(self, key: str, **values: Any) -> ValidationError:
+        return ValidationError([Message(str(self.error_messages[key]).format(**values), key)])
+
+    @property
+    def spelled(self) -> bool:
+        """Values arrive as text: in a query string, in a CSV file."""
+        return bool(getattr(self.root, "spelled", False))
+
+    def describe(self) -> dict[str, Any]:
+        """This field in JSON Schema, as OpenAPI 3.1 uses it."""
+        described = {"type": self.json_type, **self.limits()}
+        if self.allow_none:
+            described["type"] = [self.json_type, "null"]
+        if self.example is not None:
+            described["examples"] = [self.example]
+        return described
+
+    def limits(self) -> dict[str, Any]:
+        """What JSON Schema can say of the values allowed."""
+        return {}
