@@ -1,0 +1,231 @@
+"""How the real database's refusals are answered, SQLSTATE by SQLSTATE."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from project.db import db
+from project.errors import Invalid, Refusal, Unavailable
+from tests.conftest import administration
+from tests.db.conftest import Bench, run
+from tests.products.make import make_product
+
+SETTINGS = {
+    "statement_timeout": "5s",
+    "lock_timeout": "2s",
+    "idle_in_transaction_session_timeout": "10s",
+    "TimeZone": "UTC",
+    "application_name": "stockroom",
+    "transaction_isolation": "read committed",
+}
+
+
+@pytest.fixture(autouse=True)
+def new_connections(bench: Bench) -> Iterator[None]:
+    """What a test has cut is not the next one's to find."""
+    yield
+    with bench.app.app_context():
+        db.engine.dispose()
+
+
+def raising(state: str) -> None:
+    run(f"DO $$ BEGIN RAISE EXCEPTION 'secret' USING ERRCODE = '{state}'; END $$")
+
+
+@contextmanager
+def somebody(url: str) -> Iterator[Any]:
+    """A cursor of another session, in a transaction that is rolled back."""
+    plain = url.replace("postgresql+psycopg2", "postgresql")
+    with closing(psycopg2.connect(plain)) as connection, connection.cursor() as cursor:
+        yield cursor
+
+
+def unavailable(answer: Any, code: str = "unavailable") -> None:
+    assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
+    assert answer.json["code"] == code
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_the_limits_live_in_every_connection(bench: Bench) -> None:
+    for ask in (bench.get, bench.post):
+        assert ask(lambda: {name: run(f"SHOW {name}") for name in SETTINGS}).json == {
+            "found": SETTINGS
+        }
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        *["08000", "08006", "53300", "53100", "57P01", "57P02", "57P03", "25006", "25P03"],
+        *["40001", "40P01"],
+    ],
+)
+def test_a_database_that_is_away_is_503(bench: Bench, state: str) -> None:
+    unavailable(bench.get(lambda: raising(state)))
+    unavailable(bench.post(lambda: raising(state)))
+
+
+@pytest.mark.parametrize("state", ["22000", "22001", "22003", "22P02", "22021", "22P05"])
+def test_a_value_that_does_not_fit_is_422(bench: Bench, state: str) -> None:
+    answer = bench.post(lambda: raising(state))
+    assert (answer.status_code, answer.json["code"]) == (422, "invalid_fields")
+    assert answer.json["errors"][0]["code"] == "out_of_range"
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize("state", ["42P01", "42601", "P0001", "23502", "23503", "XX000", "0A000"])
+def test_anything_else_stays_a_bug(bench: Bench, state: str) -> None:
+    answer = bench.post(lambda: raising(state))
+    assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("statement", "code"),
+    [
+        ("SELECT 99999999999 :: int", "22003"),
+        ("SELECT 1/0", "22012"),
+        ("SELECT 'x' :: int", "22P02"),
+        ("INSERT INTO products (name, price) VALUES (repeat('x', 256), 1)", "22001"),
+        ("INSERT INTO products (name, price) VALUES ('x', 1e9)", "22003"),
+    ],
+)
+def test_real_data_errors_are_invalid_fields(bench: Bench, statement: str, code: str) -> None:
+    with bench.app.app_context():
+        with pytest.raises(Invalid) as caught:
+            run(statement)
+        assert getattr(caught.value.__cause__, "pgcode", "") == code
+        db.session.rollback()
+
+
+def test_a_constraint_without_a_sentence_stays_a_bug(bench: Bench) -> None:
+    with bench.app.app_context():
+        with pytest.raises(DBAPIError, match="ck_products_price_range"):
+            run("INSERT INTO products (name, price) VALUES ('x', 0)")
+        db.session.rollback()
+        with pytest.raises(DBAPIError, match="ck_products_price_range"):
+            run("INSERT INTO products (name, price) VALUES ('x', 'NaN')")
+        db.session.rollback()
+
+
+def test_a_statement_that_takes_too_long_is_503(bench: Bench) -> None:
+    def slow() -> None:
+        run("SET LOCAL statement_timeout = 20")
+        run("SELECT pg_sleep(5)")
+
+    unavailable(bench.post(slow), "busy")
+
+
+def test_a_lock_that_takes_too_long_is_503(bench: Bench) -> None:
+    id = bench.post(lambda: make_product().id).json["found"]
+
+    def wait() -> None:
+        run("SET LOCAL lock_timeout = 20")
+        run("UPDATE products SET stock = 1 WHERE id = :id", id=id)
+
+    with somebody(bench.url) as other:
+        other.execute("SELECT FROM products WHERE id = %s FOR UPDATE", [id])
+        unavailable(bench.post(wait), "busy")
+    assert bench.post(wait).status_code == 200
+
+
+def test_a_pool_without_a_free_connection_is_503(bench: Bench) -> None:
+    with bench.app.app_context():
+        pool: Any = db.engine.pool
+        patience, pool._timeout = pool._timeout, 0.05
+        with db.engine.connect(), db.engine.connect():
+            for ask in (bench.get, bench.post):
+                unavailable(ask_elsewhere(bench, ask), "busy")
+        assert patience == 3
+        pool._timeout = patience
+    assert bench.get(lambda: run("SELECT 1")).status_code == 200
+
+
+def ask_elsewhere(bench: Bench, ask: Any) -> Any:
+    """In a thread, so in an application context of its own."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(ask, lambda: run("SELECT 1")).result(10)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_connection_cut_in_mid_request_is_503_and_the_next_is_well(
+    bench: Bench, method: str
+) -> None:
+    def cut() -> None:
+        pid = run("SELECT pg_backend_pid()")
+        with administration(bench.url) as do:
+            do("SELECT pg_terminate_backend(%s, 5000)", pid)
+        run("SELECT 1")
+
+    unavailable(getattr(bench, method)(cut))
+    for _ in range(3):
+        assert bench.get(lambda: run("SELECT 1")).status_code == 200
+
+
+def test_a_connection_cut_before_the_commit_is_503_and_nothing_is_kept(bench: Bench) -> None:
+    def cut() -> None:
+        make_product(name="half done")
+        pid = run("SELECT pg_backend_pid()")
+        with administration(bench.url) as do:
+            do("SELECT pg_terminate_backend(%s, 5000)", pid)
+
+    unavailable(bench.post(cut))
+    assert bench.get(lambda: run("SELECT 1 FROM products WHERE name = 'half done'")).json == {
+        "found": None
+    }
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_the_pool_does_not_miss_a_connection_that_dies_after_its_last_statement(
+    bench: Bench, method: str
+) -> None:
+    def cut() -> None:
+        pid = run("SELECT pg_backend_pid()")
+        with administration(bench.url) as do:
+            do("SELECT pg_terminate_backend(%s, 5000)", pid)
+
+    answers = [getattr(bench, method)(cut).status_code for _ in range(5)]
+    assert set(answers) <= {200, 503}
+    with bench.app.app_context():
+        pool: Any = db.engine.pool
+        assert pool.checkedout() == 0
+
+
+def test_idle_connections_cut_behind_our_back_cost_one_answer_at_most(bench: Bench) -> None:
+    bench.get(lambda: run("SELECT 1"))
+    with administration(bench.url) as do:
+        do(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    answers = [bench.get(lambda: run("SELECT 1")).status_code for _ in range(4)]
+    assert set(answers) <= {200, 503}
+    assert answers.count(503) <= 1
+
+
+def test_a_server_that_is_not_there_is_503() -> None:
+    absent = Bench("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
+    for answer in (
+        absent.get(lambda: run("SELECT 1")),
+        absent.client.get("/api/v1/products/"),
+        absent.client.get("/readyz"),
+        absent.client.post("/api/v1/auth/login", json={"login": "a", "password": "b"}),
+    ):
+        unavailable(answer)
+    assert absent.client.get("/healthz").status_code == 200
+
+
+def test_every_refusal_is_of_the_family(bench: Bench) -> None:
+    with bench.app.app_context():
+        with pytest.raises(Unavailable) as caught:
+            raising("57014")
+        assert isinstance(caught.value, Refusal)
+        assert caught.value.code == "busy"
+        db.session.rollback()
