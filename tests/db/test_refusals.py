@@ -229,3 +229,13 @@ def test_every_refusal_is_of_the_family(bench: Bench) -> None:
         assert isinstance(caught.value, Refusal)
         assert caught.value.code == "busy"
         db.session.rollback()
+
+
+def test_a_bug_in_a_statement_is_logged_without_what_was_in_it(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answer = bench.post(lambda: run("SELECT CAST(:secret AS text) WHERE nonsense", secret="s3cr3t"))
+    assert answer.status_code == 500
+    logged = capsys.readouterr().err
+    assert "nonsense" in logged
+    assert "s3cr3t" not in logged
