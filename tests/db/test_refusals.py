@@ -80,7 +80,7 @@ def test_a_value_that_does_not_fit_is_422(bench: Bench, state: str) -> None:
     assert "secret" not in answer.text
 
 
-@pytest.mark.parametrize("state", ["42P01", "42601", "P0001", "23502", "23503", "XX000", "0A000"])
+@pytest.mark.parametrize("state", ["42601", "P0001", "23502", "23503", "XX000", "0A000"])
 def test_anything_else_stays_a_bug(bench: Bench, state: str) -> None:
     answer = bench.post(lambda: raising(state))
     assert (answer.status_code, answer.json["code"]) == (500, "internal_error")
@@ -234,8 +234,9 @@ def test_every_refusal_is_of_the_family(bench: Bench) -> None:
 def test_a_bug_in_a_statement_is_logged_without_what_was_in_it(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answer = bench.post(lambda: run("SELECT CAST(:secret AS text) WHERE nonsense", secret="s3cr3t"))
+    two_rows = "SELECT CAST(:secret AS text) WHERE 1 = (SELECT generate_series(1, 2))"
+    answer = bench.post(lambda: run(two_rows, secret="s3cr3t"))
     assert answer.status_code == 500
     logged = capsys.readouterr().err
-    assert "nonsense" in logged
+    assert "generate_series" in logged
     assert "s3cr3t" not in logged

@@ -108,4 +108,4 @@ def test_a_database_that_is_away_is_one_sentence_and_one() -> None:
     )
     result = create(app.test_cli_runner(), *ADA, "--password", PASSWORD)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "Error: The database is away; try again.\n"
+    assert result.stderr.startswith("Error: The database is away; try again. (connection to")
