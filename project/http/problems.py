@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
 from project import errors
+from project.embedded import EmbeddedError
 from project.http.trace import request_id
 
 log = structlog.get_logger(__name__)
@@ -99,9 +100,16 @@ def bug(error: Exception) -> Response:
     return answer(errors.Bug("Something broke on our side; the request id finds it in the log."))
 
 
+def no_server(_: EmbeddedError) -> Response:
+    """The embedded PostgreSQL does not start: its sentence is for whoever runs the service."""
+    log.exception("no embedded PostgreSQL")
+    return answer(errors.Unavailable("The database is away; try again."))
+
+
 def register(app: Flask) -> None:
     """Let every refusal, whoever raised it, leave through this door."""
     app.register_error_handler(errors.Refusal, answer)
+    app.register_error_handler(EmbeddedError, no_server)
     app.register_error_handler(HTTPException, routing)
     app.register_error_handler(Exception, bug)
 

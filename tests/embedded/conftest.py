@@ -1,5 +1,7 @@
 """Real servers, each in its own folder, and real processes that use them."""
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess
@@ -22,10 +24,11 @@ FAST = {"fsync": "off"}
 GRACE = 1.0  # seconds
 # The package is imported by itself: the application around it would cost a second per process.
 USER = """
-import os, sys, time
+import os, sys, time, types
 from pathlib import Path
-sys.path.append(sys.argv[1])
-from embedded import Cluster, EmbeddedError
+sys.modules["project"] = types.ModuleType("project")
+sys.modules["project"].__path__ = [sys.argv[1]]
+from project.embedded import Cluster, EmbeddedError
 cluster = Cluster(Path(sys.argv[2]), {"fsync": "off"}, float(sys.argv[3]))
 """
 STAY = "print(cluster.ensure(), flush=True); sys.stdin.read()"
@@ -44,8 +47,12 @@ class User(subprocess.Popen[str]):
         arguments = [str(package.parent), str(cluster.home.parent), str(cluster.grace)]
         super().__init__(
             [sys.executable, "-c", USER + script, *arguments],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, **how,
-        )  # fmt: skip
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            **how,
+        )
 
     def says(self) -> str:
         assert self.stdout

@@ -1,5 +1,7 @@
 """`flask pg status` and `flask pg stop`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,6 +1,9 @@
 """When the server begins, when it ends, and what it survives."""
 
+from __future__ import annotations
+
 import os
+import shutil
 import signal
 import threading
 import time
@@ -9,7 +12,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
+import pytest
 
 from project.embedded import Cluster
 from project.embedded.keeper import Keeper, held
@@ -61,7 +66,7 @@ def test_a_user_who_comes_while_the_server_ends_finds_it_started_again(
 
 
 def test_newcomers_wait_for_a_keeper_that_has_decided_to_end(tmp_path: Path) -> None:
-    used_up, still_fresh = (Keeper(str(tmp_path), "", "", "18", "0", "0", at) for at in ("-1", "9"))
+    used_up, still_fresh = (Keeper(str(tmp_path), "", "", "18", at) for at in ("-1", "9"))
     assert still_fresh.used() is True
     assert held(tmp_path / "users.lock") is False
     assert used_up.used() is False
@@ -71,11 +76,13 @@ def test_newcomers_wait_for_a_keeper_that_has_decided_to_end(tmp_path: Path) -> 
 
 
 def test_several_processes_on_an_empty_folder_make_one_cluster(
-    make: Make, user: Begin, processes: Processes, keepers: Processes
+    make: Make, user: Begin, keepers: Processes
 ) -> None:
     cluster = make()
     assert {each.says() for each in [user(cluster) for _ in range(5)]} == {cluster.url}
-    servers = [each for each in processes(cluster) if each.cmdline()[1:2] == ["-D"]]
+    option = f"--unix_socket_directories={cluster.socket}"
+    every = psutil.process_iter(["cmdline"])  # a zombie has none
+    servers = [each for each in every if option in (each.info["cmdline"] or ())]
     assert (len(servers), len(keepers(cluster))) == (1, 1)
     assert (cluster.data / "PG_VERSION").exists()
 
@@ -130,9 +137,12 @@ def test_a_crashed_server_comes_back_without_being_asked(
 
 
 def test_a_server_whose_keeper_was_killed_is_adopted(
-    make: Make, keepers: Processes, processes: Processes,
-    crash: Callable[..., int], within: Within,
-) -> None:  # fmt: skip
+    make: Make,
+    keepers: Processes,
+    processes: Processes,
+    crash: Callable[..., int],
+    within: Within,
+) -> None:
     cluster = make()
     cluster.ensure()
     pid, keeper = cluster.status()["pid"], keepers(cluster)[0]
@@ -176,6 +186,20 @@ def test_stop_ends_a_server_that_lost_its_keeper(
     within(5, lambda: keepers(cluster) == [])
     assert cluster.stop() is True
     within(1, lambda: processes(cluster) == [])
+    assert not cluster.socket.exists()
+
+
+def test_a_server_whose_folder_is_deleted_ends_and_is_made_anew(
+    make: Make, processes: Processes, within: Within
+) -> None:
+    cluster = make()
+    cluster.ensure()
+    while cluster.home.exists():  # the server writes all the while
+        shutil.rmtree(cluster.home, ignore_errors=True)
+    within(8, lambda: processes(cluster) == [])
+    assert not cluster.socket.exists()
+    cluster.release()
+    assert cluster.ensure() == cluster.url
 
 
 def test_a_forked_child_is_a_user_in_its_own_right(make: Make, user: Begin, within: Within) -> None:
@@ -225,6 +249,23 @@ def test_the_keeper_needs_neither_the_users_folder_nor_its_python_path(
     assert process.says() == cluster.url
     assert keepers(cluster)[0].cwd() == "/"
     assert keepers(cluster)[0].memory_info().rss < 25_000_000
+
+
+def test_a_server_that_dies_while_its_database_is_made_is_waited_for(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, connect = make(), psycopg2.connect
+    cluster.ensure()
+
+    def doomed(address: str) -> Any:
+        monkeypatch.setattr(psycopg2, "connect", connect)
+        connection = connect(address)
+        os.kill(connection.info.backend_pid, signal.SIGKILL)  # and so all the server restarts
+        return connection
+
+    monkeypatch.setattr(psycopg2, "connect", doomed)
+    assert cluster.ensure() == cluster.url
+    assert psycopg2.connect is connect
 
 
 def test_a_missing_database_is_made_again(make: Make, ask: Ask) -> None:

