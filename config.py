@@ -71,12 +71,12 @@ def _database_url(given: str) -> str | None:
         return None
     try:
         url = make_url(given)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise ConfigError(
             "DATABASE_URL is not a URL such as postgresql://user@host/name."
         ) from None
     if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2"):
-        raise ConfigError("DATABASE_URL must name a PostgreSQL: postgresql://user@host/name.")
+        raise ConfigError("DATABASE_URL must begin with postgresql:// and name a PostgreSQL.")
     return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
@@ -102,6 +102,6 @@ def _kept_secret(data_dir: Path) -> str:
 
 def _number(environ: Mapping[str, str], name: str, default: int, *, most: int) -> int:
     given = environ.get(name, "") or str(default)
-    if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= most):
+    if not (given.isascii() and given.isdigit() and len(given) <= 9 and 1 <= int(given) <= most):
         raise ConfigError(f"{name} must be a whole number from 1 to {most}.")
     return int(given)

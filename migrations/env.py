@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import context
+from click import ClickException
 from flask import current_app
+from psycopg2.errors import InsufficientPrivilege
+from sqlalchemy.exc import ProgrammingError
 
 from project.commands import one_sentence
 
@@ -19,26 +24,41 @@ def ours(found: Any, name: str | None, kind: str, reflected: bool, compared: Any
     return not (kind == "index" and reflected and str(name).endswith("_trgm"))
 
 
-def drop_empty(_: Any, __: Any, directives: list[Any]) -> None:
-    """`flask db migrate` without a difference writes no file."""
+def shape(_: Any, __: Any, directives: list[Any]) -> None:
+    """Revisions are numbered; `flask db migrate` without a difference writes no file."""
+    head = context.script.get_current_head() or "0"
+    if directives:
+        directives[0].rev_id = f"{int(head) + 1:04d}"
     asked = getattr(context.config.cmd_opts, "autogenerate", False)
     if asked and directives[0].upgrade_ops.is_empty():
         directives[:] = []
 
 
+@contextmanager
+def no_rights() -> Iterator[None]:
+    """The role of DATABASE_URL may not do what a migration does: one sentence."""
+    try:
+        yield
+    except ProgrammingError as error:
+        if not isinstance(error.orig, InsufficientPrivilege):
+            raise
+        raise ClickException(f"DATABASE_URL's role has too few rights: {error.orig}") from error
+
+
 def run() -> None:
     """Upgrade or downgrade on a connection; a second deployment waits for the first."""
-    with one_sentence(), database.engine.connect() as connection:
+    with one_sentence(), no_rights(), database.engine.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=database.metadata,
             include_object=ours,
-            process_revision_directives=drop_empty,
+            process_revision_directives=shape,
             **extension.configure_args,
         )
         with context.begin_transaction():
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
+            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
             context.run_migrations()

@@ -1,4 +1,4 @@
-"""Stockroom: a product catalogue with stock, users and posts, over REST."""
+"""Stockroom: a product catalogue with stock, over REST."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from project.errors import Refusal, Unavailable
+from project.errors import Invalid, Refusal, Unavailable
 
 
 class Group(AppGroup):
@@ -29,4 +29,7 @@ def one_sentence() -> Iterator[None]:
         said = str(refusal.__cause__).partition("\n")[0]
         known = isinstance(refusal, Unavailable) and refusal.__cause__ is not None
         sentence = f"{refusal.sentence} ({said})" if known else refusal.sentence
+        if isinstance(refusal, Invalid):
+            wrong = refusal.members["errors"]
+            sentence = " ".join(f"{each['field']}: {each['message']}" for each in wrong)
         raise click.ClickException(sentence) from refusal

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
+from contextlib import suppress
 from typing import Any, TextIO
 
 import structlog
+
+
+class _StandardError:
+    """Standard error as it is now: test runners replace it. A full disk must not fail a request."""
+
+    def write(self, line: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            sys.stderr.flush()
+
+
+def _without_details(_: Any, __: str, event: Any) -> Any:
+    """The driver's DETAIL shows whole rows, passwords' hashes and all."""
+    if "exception" in event:
+        event["exception"] = re.sub(r"\nDETAIL: .*", "", event["exception"])
+    return event
+
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     structlog.processors.format_exc_info,
+    _without_details,
 ]
-
-
-class _StandardError:
-    """Standard error as it is now: test runners and servers replace it."""
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(sys.stderr, name)
 
 
 def init() -> None:

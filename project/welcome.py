@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import socket
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from project.commands import one_sentence
 from project.db import transaction
 from project.users import service as users
 
@@ -33,11 +35,25 @@ curl -s {url}/api/v1/products/ -H "Authorization: Bearer $TOKEN" -H 'Content-Typ
 @with_appcontext
 def welcome() -> None:
     """Say where the service is; on the very first start make a superuser."""
-    url = f"http://127.0.0.1:{current_app.config['PORT']}"
-    password = _first_superuser()
+    port = current_app.config["PORT"]
+    url = f"http://127.0.0.1:{port}"
+    if _in_use(port):
+        raise click.ClickException(f"PORT {port} is in use; try make run PORT={port + 1}.")
+    with one_sentence():
+        password = _first_superuser()
     click.echo(STARTED.format(url=url))
     if password is not None:
         click.echo(FIRST.format(url=url, password=password))
+
+
+def _in_use(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn will
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return True
+    return False
 
 
 def _first_superuser() -> str | None:

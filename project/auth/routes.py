@@ -6,19 +6,16 @@ from typing import Any
 
 from project.auth import service, tokens
 from project.auth.schemas import LoginIn, TokenOut
-from project.errors import Unauthorized
 from project.http.blueprint import Blueprint
 
 blp = Blueprint("auth", __name__, description="Signing in.")
-
-WRONG = Unauthorized("Wrong user name, e-mail or password.", code="wrong_credentials")
 
 
 @blp.post("/login")
 @blp.public
 @blp.arguments(LoginIn)
 @blp.document(TokenOut)
-@blp.refuses(WRONG)
+@blp.refuses(service.wrong_credentials())
 def login(values: dict[str, Any]) -> dict[str, Any]:
     """Sign in"""
     return tokens.issue(service.authenticate(**values))

@@ -13,5 +13,10 @@ def authenticate(login: str, password: str) -> User:
     user = users.by_login(login)
     hashed = user.hashed_password if user is not None and user.is_active else None
     if not passwords.matches(hashed, password) or user is None:
-        raise Unauthorized("Wrong user name, e-mail or password.", code="wrong_credentials")
+        raise wrong_credentials()
     return user
+
+
+def wrong_credentials() -> Unauthorized:
+    """One sentence for unknown, inactive and mistyped."""
+    return Unauthorized("Wrong user name, e-mail or password.", code="wrong_credentials")

@@ -45,6 +45,7 @@ def probe(statement: str, seconds: float) -> Any:
 def _finish(asked: connection, deadline: float) -> None:
     while (state := asked.poll()) != POLL_OK:
         left = deadline - time.monotonic()
-        waiting = ([asked], []) if state == POLL_READ else ([], [asked])
-        if left <= 0 or not any(select.select(*waiting, [], left)):
+        ready = select.poll()  # not select(): a busy worker has descriptors beyond its 1,024
+        ready.register(asked, select.POLLIN if state == POLL_READ else select.POLLOUT)
+        if left <= 0 or not ready.poll(left * 1000):
             raise Unavailable("The database does not answer in time.")

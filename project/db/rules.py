@@ -14,9 +14,10 @@ from sqlalchemy.engine import ExceptionContext
 from project.db.models import Base
 from project.errors import Invalid, Refusal, Refused, Unavailable
 
-BUSY = {"55P03", "57014"}  # lock and statement timeouts
+BUSY = ("55P03", "57014", "40")  # lock and statement timeouts, deadlocks and their like
 NO_TABLE = "42P01"
-AWAY = ("08", "53", "57P", "25006", "25P03", "40")  # lost, full, shutting down, standby, to retry
+UNIQUE = "23505"
+AWAY = ("08", "53", "57P", "25006", "25P03")  # lost, full, shutting down, standby
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Rule:
 def rule(code: str, sentence: str, *, conflict: tuple[str, ...] = ()) -> dict[str, Any]:
     """`info=` for a constraint: breaking it raises Refused with this code and sentence.
 
-    For a unique constraint `{column}` in the sentence is the value refused, and `conflict`
-    names the columns of the row in the way that the refusal carries along.
+    For a unique constraint of one column `{column}` in the sentence is the value refused, and
+    `conflict` names the columns of the row in the way that the refusal carries along.
     """
     return {"rule": Rule(code, sentence, conflict)}
 
@@ -55,8 +56,9 @@ def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
     state = error.pgcode or ""
     broken, table = _rules().get(error.diag.constraint_name or "", (None, None))
     if broken is not None and table is not None:
-        return _broken(broken, table, error.diag.message_detail or "")
-    if state in BUSY:
+        detail = error.diag.message_detail or "" if state == UNIQUE else ""
+        return _broken(broken, table, detail)
+    if state.startswith(BUSY):
         return Unavailable("The database is busy; try again.", code="busy")
     if disconnected or state.startswith(AWAY) or _no_connection(error):
         return Unavailable("The database is away; try again.")

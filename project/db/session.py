@@ -58,7 +58,10 @@ def engine_options(pool_size: int) -> dict[str, Any]:
         "hide_parameters": True,  # a logged statement must not tell what was in it
         "connect_args": {
             "connect_timeout": 3,
+            "tcp_user_timeout": 10_000,  # milliseconds until a cut network is noticed
+            "keepalives_idle": 30,
             "application_name": "stockroom",
+            "client_encoding": "utf8",
             "options": options,
         },
     }
@@ -76,7 +79,7 @@ def transaction() -> Iterator[None]:
     try:
         with _pool_patience():
             yield
-            session.commit()
+            _commit(session)
     except Duplicate as refusal:
         session.rollback()
         if refusal.rival is not None and (row := session.execute(refusal.rival).mappings().first()):
@@ -114,6 +117,17 @@ def _no_transaction(session: Session, _: object, connection: Connection) -> None
 def _transactions_again(driver: Any, *_: object) -> None:
     if driver.autocommit and not driver.closed:
         driver.autocommit = False
+
+
+def _commit(session: Any) -> None:
+    """A connection lost now has an unknown outcome: who just tries again may do it twice."""
+    try:
+        session.commit()
+    except Unavailable as refusal:
+        if refusal.code != "unavailable":
+            raise
+        sentence = "The connection was lost at the commit: read whether this was done."
+        raise Unavailable(sentence, code="outcome_unknown") from refusal
 
 
 def announce(name: str, /, **fields: Any) -> None:

@@ -69,6 +69,7 @@ def revise_if(
     if revised is None:
         current = fetch(model, id, lock=True)
         if versions is not None and current.version not in versions:
-            raise Stale(f"{model.__name__} {id} is at version {current.version} now; read it again")
+            tag = f'"{id}-{current.version}"'
+            raise Stale(f"{model.__name__} {id} has changed, its ETag is {tag} now; read it again")
         revised = db.session.scalar(statement)
     return revised

@@ -28,6 +28,7 @@ with suppress(ImportError):  # Windows has neither, but no server either
 
 INITDB = ["-Upostgres", "-EUTF8", "--auth-local=trust", "--auth-host=reject", "--data-checksums"]
 POSTGRES = ["--listen_addresses=", "--unix_socket_permissions=0700", "--max_connections=60"]
+POSTGRES += ["--log_min_error_statement=panic"]  # statements hold what nobody should read
 
 
 def seize(path: Path) -> IO[str] | None:

@@ -16,7 +16,7 @@ blp = Blueprint("health", __name__, description="Alive and ready.")
 
 SILENT = Unavailable("The database does not answer in time.")
 BEHIND = Unavailable(
-    "The database schema is at no revision, this release needs 0001: run flask db upgrade.",
+    "The database schema is at no revision, this release has 0001: run flask db upgrade.",
     code="wrong_schema",
 )
 
@@ -35,10 +35,11 @@ def healthz() -> dict[str, str]:
 @blp.refuses(SILENT, BEHIND)
 def readyz() -> dict[str, str]:
     """Tell whether the database answers and has this release's schema"""
-    service.check(_head(current_app.extensions["migrate"].directory))
+    service.check(*_revisions(current_app.extensions["migrate"].directory))
     return {"status": "ok"}
 
 
 @cache
-def _head(migrations: str) -> str | None:
-    return ScriptDirectory(migrations).get_current_head()
+def _revisions(migrations: str) -> list[str]:
+    """Every revision of this release, the newest first."""
+    return [script.revision for script in ScriptDirectory(migrations).walk_revisions()]

@@ -8,12 +8,13 @@ from project.errors import Unavailable
 PATIENCE = 1.0  # seconds
 
 
-def check(head: str | None) -> None:
+def check(head: str, *before: str) -> None:
     """Raise Unavailable unless the database answers and its schema is at revision `head`."""
     found = probe("SELECT version_num FROM alembic_version", PATIENCE)
-    if found != head:
-        at = found or "no revision"
-        raise Unavailable(
-            f"The database schema is at {at}, this release needs {head}: run flask db upgrade.",
-            code="wrong_schema",
-        )
+    if found == head:
+        return
+    at, behind = found or "no revision", found is None or found in before
+    advice = "run flask db upgrade" if behind else "deploy the release that made it"
+    raise Unavailable(
+        f"The database schema is at {at}, this release has {head}: {advice}.", code="wrong_schema"
+    )

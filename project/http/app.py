@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from project.db import reading, transaction
-from project.http import problems, trace
+from project.http import body, problems, trace
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -55,6 +55,7 @@ class App(Flask):
         if request.routing_exception is not None or request.method in SAFE:
             with reading():
                 return super().dispatch_request()
+        body.receive(request)
         with transaction():
             return super().dispatch_request()
 

@@ -15,10 +15,11 @@ from typing import Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 import marshmallow as ma
-from flask import Request
+from flask import Request, g
 from webargs.flaskparser import FlaskParser
 
 from project.errors import Invalid
+from project.http.fields.text import UNSTORABLE
 from project.http.problems import BadBody, TooLarge, UnsupportedMedia
 
 LIMIT = 1024 * 1024  # bytes of a JSON body
@@ -37,7 +38,7 @@ class Parser(FlaskParser):
             if req.mimetype or req.content_length or "Transfer-Encoding" in req.headers:
                 raise UnsupportedMedia("Send the body as Content-Type: application/json.")
             raise BadBody("A JSON body is required.")
-        return parse(read(req))
+        return parse(g.body)
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> Mapping[str, str]:
         try:
@@ -83,6 +84,12 @@ def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     else:
         for message in messages:
             yield path, message
+
+
+def receive(req: Request) -> None:
+    """Read a JSON body while no transaction waits for it, and keep it for whoever asks again."""
+    if req.mimetype == "application/json" and "Content-Encoding" not in req.headers:
+        g.body = read(req)
 
 
 def read(req: Request) -> bytes:
@@ -143,7 +150,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _inspect(value: Any, depth: int) -> None:
     """Refuse what only an escape or a pile of brackets can bring in."""
     if isinstance(value, str):
-        if "\x00" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if UNSTORABLE.search(value):
             raise BadBody("A string holds a NUL or half a character (a lone surrogate).")
     elif isinstance(value, dict | list):
         if depth > DEPTH:

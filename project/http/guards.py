@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import g, request
-from flask_jwt_extended import current_user, verify_jwt_in_request
+from flask_jwt_extended import get_current_user, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
 from jwt import ExpiredSignatureError, PyJWTError
 
@@ -24,8 +24,9 @@ def public() -> None:
 
 def signed_in() -> None:
     """Any active user with a valid access token; raises Unauthorized."""
-    if not request.headers.get("Authorization"):
-        raise Unauthorized("Sign in: send Authorization: Bearer and an access token.")
+    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":  # RFC 9110 section 11.1: in any case; the library knows one
+        request.environ["HTTP_AUTHORIZATION"] = f"Bearer {credentials}"
     try:
         verify_jwt_in_request()
     except NoAuthorizationError:
@@ -34,19 +35,20 @@ def signed_in() -> None:
         raise _invalid("The access token has expired; sign in again.") from None
     except (JWTExtendedException, PyJWTError, ValueError):
         raise _invalid("The access token is not valid; sign in again.") from None
-    g.user_id = current_user.id
+    g.user = get_current_user()
+    g.user_id = g.user.id
 
 
 def superuser() -> None:
     """A superuser; raises Unauthorized or Forbidden."""
     signed_in()
-    if not current_user.is_superuser:
+    if not actor().is_superuser:
         raise Forbidden("Only a superuser may do this.")
 
 
 def actor() -> Any:
     """The user who is signed in."""
-    return current_user
+    return g.user
 
 
 def _invalid(sentence: str) -> Unauthorized:

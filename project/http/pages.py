@@ -11,7 +11,7 @@ from typing import Any
 import marshmallow as ma
 from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
-from sqlalchemy import ColumnElement, Select, and_, cast, func, or_
+from sqlalchemy import ColumnElement, Select, and_, cast, func, or_, tuple_
 
 from project.db import db
 from project.errors import Invalid
@@ -153,6 +153,9 @@ def _beyond(cursor: str, keys: Sequence[Key]) -> ColumnElement[bool]:
         raise _wrong("cursor", "Not a cursor of this list; start again without it.") from None
     if order != _order(keys):
         raise _wrong("cursor", "This cursor belongs to another sort; keep sort as it was.")
+    if not any(key.descending for key in keys):
+        typed = (cast(value, key.column.type) for key, value in zip(keys, values, strict=True))
+        return tuple_(*(key.column for key in keys)) > tuple_(*typed)  # walks straight on an index
     steps = []
     for depth, key in enumerate(keys):
         same = [before.at(value) for before, value in zip(keys[:depth], values, strict=False)]

@@ -28,7 +28,7 @@ TAKEN = Refused(
     conflict={"id": 1, "is_active": True},
 )
 MISSING = NotFound("Product with id 9 not found")
-MOVED_ON = Stale("Product 1 is at version 3 now; read it again")
+MOVED_ON = Stale('Product 1 has changed, its ETag is "1-3" now; read it again')
 SOLD_OUT = Refused("Insufficient stock. Current: 5, Requested: 10", code="insufficient_stock")
 TOO_MUCH = Refused("Stock would exceed 2147483647", code="stock_limit")
 

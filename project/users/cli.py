@@ -17,7 +17,7 @@ users = Group("users", help="Accounts.")
 @click.argument("username", metavar="NAME")
 @click.argument("email")
 @click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
-@click.option("--superuser", is_flag=True, help="May do everything.")
+@click.option("--superuser", is_flag=True, help="Make it a superuser.")
 def create(username: str, email: str, password: str, superuser: bool) -> None:
     """Create an account."""
     given = {"username": username, "email": email, "password": password, "is_superuser": superuser}

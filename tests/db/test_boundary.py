@@ -43,7 +43,7 @@ def products(bench: Bench) -> int:
     [
         ("P0001", 500, "internal_error"),
         ("23514", 500, "internal_error"),
-        ("40001", 503, "unavailable"),
+        ("40001", 503, "busy"),
         ("55P03", 503, "busy"),
         ("22003", 422, "invalid_fields"),
     ],

@@ -109,7 +109,7 @@ def test_rules_refuse_with_the_documented_words(api: Documented) -> None:
     api.call("put_product", id, json={"stock": 2**31 - 1}, status=200)
     api.refused("adjust_stock", id, query_string={"quantity": 1}, status=400)
     stale = api.call("delete_product", id, headers={"If-Match": '"1-0"'}, status=412)
-    assert stale["detail"] == f"Product {id} is at version 2 now; read it again"
+    assert stale["detail"] == f'Product {id} has changed, its ETag is "{id}-2" now; read it again'
     api.refused("login", json={"login": "nobody", "password": PASSWORD}, status=401)
 
 

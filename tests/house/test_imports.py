@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -65,8 +66,17 @@ def test_the_house_as_it_is_keeps_every_contract(copy: Path) -> None:
 
 
 def test_a_room_without_a_floor_fails(copy: Path) -> None:
-    (copy / "project" / "suppliers").mkdir()
-    (copy / "project" / "suppliers" / "__init__.py").touch()
+    (copy / "project" / "warehouse_walls").mkdir()
+    (copy / "project" / "warehouse_walls" / "__init__.py").touch()
     linted = lint_imports(copy)
     assert linted.returncode == 1
-    assert "suppliers" in linted.stdout
+    assert "warehouse_walls" in linted.stdout
+
+
+def test_every_room_is_under_the_contract_of_rooms() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    [rooms] = [
+        each for each in settings["tool"]["importlinter"]["contracts"] if each["id"] == "rooms"
+    ]
+    there = {path.parent.name for path in (ROOT / "project").glob("*/routes.py")}
+    assert set(rooms["containers"]) == {f"project.{name}" for name in there}

@@ -58,7 +58,10 @@ def test_who_names_another_version_changes_nothing(
         assert answer.content_type == "application/problem+json"
         assert answer.json is not None
         assert answer.json["code"] == "stale_version"
-        assert answer.json["detail"] == f"Product {id} is at version 2 now; read it again"
+        assert (
+            answer.json["detail"]
+            == f'Product {id} has changed, its ETag is "{id}-2" now; read it again'
+        )
     after = client.get(f"{URL}{id}").json
     assert after is not None
     assert (after["stock"], after["is_active"], after["version"]) == (5, True, 2)

@@ -10,6 +10,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from project.http.fields.value import Value
 
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates
 NFC_SHRINKS = 4  # a letter and three marks can become one character, but not more
 
 
@@ -35,7 +36,7 @@ class Text(Value):
         if not isinstance(value, str):
             raise self.make_error("invalid")
         text = self.clean(value)
-        if "\x00" in text or (not text.isascii() and re.search("[\ud800-\udfff]", text)):
+        if UNSTORABLE.search(text):
             raise self.make_error("characters")
         if self.min and not text:
             raise self.make_error("blank")
