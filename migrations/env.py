@@ -42,7 +42,8 @@ def no_rights() -> Iterator[None]:
     except ProgrammingError as error:
         if not isinstance(error.orig, InsufficientPrivilege):
             raise
-        raise ClickException(f"DATABASE_URL's role has too few rights: {error.orig}") from error
+        said = error.orig.diag.message_primary
+        raise ClickException(f"DATABASE_URL's role has too few rights: {said}.") from error
 
 
 def run() -> None:

@@ -52,6 +52,11 @@ def test_our_own_token_is_accepted(client: FlaskClient, token: str) -> None:
     assert client.get(ME, headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_the_scheme_may_be_in_any_case(client: FlaskClient, token: str, scheme: str) -> None:
+    assert client.get(ME, headers={"Authorization": f"{scheme} {token}"}).status_code == 200
+
+
 def test_a_forged_token_with_nothing_wrong_is_accepted(client: FlaskClient, ada: int) -> None:
     header = f"Bearer {forge(claims_of(ada))}"
     assert client.get(ME, headers={"Authorization": header}).status_code == 200

@@ -131,3 +131,8 @@ def test_an_account_has_a_tag_too(client: FlaskClient, signed_in: dict[str, str]
     again = client.get(ME, headers={**signed_in, "If-None-Match": tag})
     assert again.status_code == 304
     assert client.get(ME, headers={"If-None-Match": "*"}).status_code == 401
+
+
+def test_reading_does_not_ask_what_if_match_says(client: FlaskClient, id: int) -> None:
+    answer = client.get(f"{URL}{id}", headers={"If-Match": f'"{id}-99"'})
+    assert (answer.status_code, answer.content_type) == (200, "application/json")

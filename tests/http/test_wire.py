@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
+from sqlalchemy.engine import make_url
+
+from tests.conftest import administration
 from tests.server import Server
 
 LIMIT = 1024 * 1024
@@ -111,3 +115,19 @@ def test_a_body_may_have_a_mebibyte_and_not_a_byte_more(server: Server) -> None:
         assert status in (200, 400)
     assert '"event": "bug"' not in server.log.read_text()
     assert "Traceback" not in server.log.read_text()
+
+
+def test_a_body_is_awaited_outside_of_any_transaction(server: Server) -> None:
+    token = server.sign_in("slow")["Authorization"].encode()
+    body = product("Slow")
+    head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" % PATH.encode()
+    idle = "SELECT FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = %s"
+    url = make_url(server.environment["DATABASE_URL"])
+    with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
+        connection.sendall(head + b"Authorization: " + token + b"\r\n" + length(body) + b"\r\n")
+        connection.sendall(body[:5])
+        time.sleep(0.3)
+        with administration(url.render_as_string(hide_password=False)) as run:
+            assert run(idle, url.database) == 0
+        connection.sendall(body[5:])
+        assert b"".join(_received(connection)).startswith(b"HTTP/1.1 201")

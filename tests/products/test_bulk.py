@@ -159,7 +159,14 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
             b'name,price\n"a\nb",1\n' + b"x" * 200_000 + b",1\n",
             "The row of line 4 is not CSV: field larger than field limit (131072).",
         ),
-        (b"name,price\n" + b"x" * 1_000_001, "Line 2 is longer than 1,000,000 bytes."),
+        (
+            b"name,price\n" + b"x" * 1_000_001,
+            "The row that reaches line 2 is longer than 1,000,000 bytes.",
+        ),
+        (
+            b"name,price\n" + b'"a\n' * 400_000,
+            "The row that reaches line 333335 is longer than 1,000,000 bytes.",
+        ),
     ],
 )
 def test_what_is_no_file_of_products_is_refused_in_one_sentence(

@@ -11,7 +11,7 @@ from project.errors import Invalid, Refused
 
 FIELDS = ("name", "description", "price", "stock", "is_active")
 NEEDED = ("name", "price")
-LONGEST = 1_000_000  # bytes of a line
+LONGEST = 1_000_000  # bytes of a row
 
 
 class Malformed(Refused):
@@ -33,7 +33,8 @@ class Sheet:
         columns: Mapping[str, str] | None = None,
         seen: Callable[[int], object] = int,
     ) -> None:
-        self._reader = csv.reader(_lines(file, seen), strict=True)
+        self._unread, self._seen = 0, seen
+        self._reader = csv.reader(_lines(file, self._take), strict=True)
         _, self.header = next(self.rows(), (0, []))
         if not self.header:
             raise Malformed("The file is empty.")
@@ -44,7 +45,7 @@ class Sheet:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Line and cells of each row that is not blank; raises Malformed."""
         while True:
-            line = self._reader.line_num + 1
+            line, self._unread = self._reader.line_num + 1, 0
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:
@@ -53,6 +54,14 @@ class Sheet:
                 return
             if len(cells) > 1 or "".join(cells).strip():
                 yield line, cells
+
+    def _take(self, size: int) -> None:
+        """Bear a row of so many more bytes; raises Malformed for one that does not end."""
+        self._unread += size
+        self._seen(size)
+        if self._unread > LONGEST:
+            line = self._reader.line_num + 1
+            raise Malformed(f"The row that reaches line {line} is longer than {LONGEST:,} bytes.")
 
     def document(self, cells: list[str]) -> dict[str, str | None]:
         """The fields given; raises Invalid for a row that does not fit the header.
@@ -83,12 +92,10 @@ class Sheet:
                 raise Malformed(f"There is no column {column!r}; the header has {there}.")
 
 
-def _lines(file: IO[bytes], seen: Callable[[int], object]) -> Iterator[str]:
+def _lines(file: IO[bytes], take: Callable[[int], object]) -> Iterator[str]:
     """The lines of a text file; raises Malformed if it is none."""
     for number, line in enumerate(iter(partial(file.readline, LONGEST + 1), b""), 1):
-        seen(len(line))
-        if len(line) > LONGEST:
-            raise Malformed(f"Line {number} is longer than {LONGEST:,} bytes.")
+        take(len(line))
         try:
             text = line.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError:
