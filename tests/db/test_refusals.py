@@ -244,3 +244,14 @@ def test_a_bug_in_a_statement_is_logged_without_what_was_in_it(
     logged = capsys.readouterr().err
     assert "generate_series" in logged
     assert value not in logged
+
+
+def test_a_broken_constraint_is_logged_without_the_row(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = secrets.token_hex(8)
+    statement = "INSERT INTO users (username, email, hashed_password) VALUES ('ab', 'a', :hashed)"
+    assert bench.post(lambda: run(statement, hashed=value)).status_code == 500
+    logged = capsys.readouterr().err
+    assert "ck_users_username_length" in logged
+    assert value not in logged

@@ -121,7 +121,7 @@ def test_a_body_is_awaited_outside_of_any_transaction(server: Server) -> None:
     token = server.sign_in("slow")["Authorization"].encode()
     body = product("Slow")
     head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" % PATH.encode()
-    idle = "SELECT FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = %s"
+    idle = "SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = %s"
     url = make_url(server.environment["DATABASE_URL"])
     with socket.create_connection(("127.0.0.1", server.port), 10) as connection:
         connection.sendall(head + b"Authorization: " + token + b"\r\n" + length(body) + b"\r\n")
