@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -27,6 +28,9 @@ from project.embedded import Cluster
 from project.http.app import App
 from tests.server import Server
 from tests.users.make import make_user
+
+# Who is started in the background inherits a deaf ear for Ctrl-C, and so would our children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SECRET = "a secret of thirty-two bytes at least"
 FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100"}
