@@ -177,10 +177,11 @@ class Keeper:
 
 
 if __name__ == "__main__":
-    with exclusive(Path(sys.argv[1], "keeper.lock")):
-        if os.fork():
-            os._exit(0)  # the child goes on, and no terminal and no parent waits for it
-        os.setsid()
-        for ending in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
-            signal.signal(ending, signal.SIG_IGN)
-        Keeper(*sys.argv[1:]).keep()
+    lock = os.open(Path(sys.argv[1], "keeper.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)  # held to the very end: who sees it free reads our last words
+    if os.fork():
+        os._exit(0)  # the child goes on, and no terminal and no parent waits for it
+    os.setsid()
+    for ending in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        signal.signal(ending, signal.SIG_IGN)
+    Keeper(*sys.argv[1:]).keep()
