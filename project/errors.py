@@ -29,8 +29,8 @@ class Invalid(Refusal):
 
     code = "invalid_fields"
 
-    def __init__(self, errors: list[dict[str, Any]], sentence: str | None = None) -> None:
-        super().__init__(sentence or _summary(errors), errors=errors)
+    def __init__(self, errors: list[dict[str, Any]]) -> None:
+        super().__init__(_summary(errors), errors=errors)
 
 
 class Unauthorized(Refusal):

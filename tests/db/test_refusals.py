@@ -54,6 +54,13 @@ def unavailable(answer: Any, code: str = "unavailable") -> None:
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+def hang_up(bench: Bench) -> None:
+    """Let the server end the connection of the work under way."""
+    pid = run("SELECT pg_backend_pid()")
+    with administration(bench.url) as do:
+        do("SELECT pg_terminate_backend(%s, 5000)", pid)
+
+
 def test_the_limits_live_in_every_connection(bench: Bench) -> None:
     for ask in (bench.get, bench.post):
         assert ask(lambda: {name: run(f"SHOW {name}") for name in SETTINGS}).json == {
@@ -162,9 +169,7 @@ def test_a_connection_cut_in_mid_request_is_503_and_the_next_is_well(
     bench: Bench, method: str
 ) -> None:
     def cut() -> None:
-        pid = run("SELECT pg_backend_pid()")
-        with administration(bench.url) as do:
-            do("SELECT pg_terminate_backend(%s, 5000)", pid)
+        hang_up(bench)
         run("SELECT 1")
 
     unavailable(getattr(bench, method)(cut))
@@ -175,9 +180,7 @@ def test_a_connection_cut_in_mid_request_is_503_and_the_next_is_well(
 def test_a_connection_cut_before_the_commit_is_503_and_nothing_is_kept(bench: Bench) -> None:
     def cut() -> None:
         make_product(name="half done")
-        pid = run("SELECT pg_backend_pid()")
-        with administration(bench.url) as do:
-            do("SELECT pg_terminate_backend(%s, 5000)", pid)
+        hang_up(bench)
 
     unavailable(bench.post(cut), "outcome_unknown")
     assert bench.get(lambda: run("SELECT 1 FROM products WHERE name = 'half done'")).json == {
@@ -189,12 +192,8 @@ def test_a_connection_cut_before_the_commit_is_503_and_nothing_is_kept(bench: Be
 def test_the_pool_does_not_miss_a_connection_that_dies_after_its_last_statement(
     bench: Bench, method: str
 ) -> None:
-    def cut() -> None:
-        pid = run("SELECT pg_backend_pid()")
-        with administration(bench.url) as do:
-            do("SELECT pg_terminate_backend(%s, 5000)", pid)
-
-    answers = [getattr(bench, method)(cut).status_code for _ in range(5)]
+    ask = getattr(bench, method)
+    answers = [ask(lambda: hang_up(bench)).status_code for _ in range(5)]
     assert set(answers) <= {200, 503}
     with bench.app.app_context():
         pool: Any = db.engine.pool
