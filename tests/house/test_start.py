@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 from config import ROOT
 from project.embedded import Cluster
@@ -33,11 +34,19 @@ def make_run(data_dir: Path, port: int) -> Iterator[Callable[[], str]]:
             start_new_session=True,
         )
     try:
-        within(60, lambda: log.read_text().count("Booting worker") >= 2)
+        within(60, lambda: answers(port))
         yield log.read_text
     finally:
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
-        process.wait(30)
+        process.wait(60)  # gunicorn gives a worker that was still booting 30 seconds
+
+
+def answers(port: int) -> bool:
+    try:
+        with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def within(seconds: float, happened: Callable[[], bool]) -> None:
