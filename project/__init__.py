@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from flask_migrate import Migrate
 
 from config import ROOT, Config
-from project import logs
+from project import logs, mail
 from project.auth import tokens
 from project.db import session
 from project.embedded import Cluster
 from project.features import ROOMS
-from project.http import docs
+from project.http import docs, limits
 from project.http.api import Api
 from project.http.app import App
 
@@ -19,7 +21,7 @@ def create_app(config: Config) -> App:
     """The application under these settings; nothing is asked of the database yet."""
     logs.init()
     app = App(__name__)
-    app.config.update(SECRET_KEY=config.secret_key, PORT=config.port)
+    app.config.update({each.name.upper(): getattr(config, each.name) for each in fields(config)})
     if config.database_url is not None:
         session.init_app(app, config.database_url, config.threads)
         app.extensions["embedded"] = None
@@ -27,7 +29,9 @@ def create_app(config: Config) -> App:
         cluster = app.extensions["embedded"] = Cluster(config.data_dir)
         session.init_app(app, cluster.url, config.threads, before_connecting=cluster.ensure)
     Migrate(app, session.db, directory=str(ROOT / "migrations"), render_as_batch=False)
+    mail.init_app(app)
     tokens.init_app(app)
+    limits.init_app(app)
     api = Api(app)
     app.register_blueprint(docs.blp)
     for room in ROOMS:

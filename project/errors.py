@@ -12,6 +12,7 @@ class Refusal(Exception):
     """A no, in one sentence for a person, with a stable code and members for programs."""
 
     code = "refused"
+    keeps = False  # whether what was written before it stays: raising is else rolling back
 
     def __init__(self, sentence: str, *, code: str | None = None, **members: Any) -> None:
         super().__init__(sentence)
@@ -63,6 +64,17 @@ class Stale(Refusal):
     code = "stale_version"
 
 
+class TooMany(Refusal):
+    """More than the limit of this name allows: `limit` of `what` in `window` seconds."""
+
+    code = "rate_limited"
+
+    def __init__(self, what: str, name: str, limit: int, window: int, retry_after: int) -> None:
+        allowed, wait = f"{limit} in {_duration(window)}", _duration(retry_after)
+        super().__init__(f"Too many {what} (the limit is {allowed}); try again in {wait}.")
+        self.name, self.limit, self.window, self.retry_after = name, limit, window, retry_after
+
+
 class Unavailable(Refusal):
     """The database is away or busy; the same request may succeed in `retry_after` seconds."""
 
@@ -74,6 +86,15 @@ class Bug(Refusal):
     """What nobody foresaw."""
 
     code = "internal_error"
+
+
+def _duration(seconds: int) -> str:
+    """In the unit a person counts in, and rather too long than too short."""
+    units = {"day": 86_400, "hour": 3_600, "minute": 60}
+    fitting = (unit for unit, size in units.items() if seconds == size or seconds >= 2 * size)
+    unit = next(fitting, "second")
+    number = -(-seconds // units.get(unit, 1))
+    return f"{number} {unit}{'' if number == 1 else 's'}"
 
 
 def _summary(errors: list[dict[str, Any]]) -> str:

@@ -10,8 +10,11 @@ from project.auth import routes as auth
 from project.embedded import cli as embedded
 from project.health import routes as health
 from project.http.blueprint import Blueprint
+from project.posts import routes as posts
 from project.products import cli as products_cli
 from project.products import routes as products
+from project.profiles import routes as profiles
+from project.sessions import routes as sessions
 from project.users import cli as users_cli
 from project.users import routes as users
 from project.welcome import welcome
@@ -29,8 +32,11 @@ class Room:
 ROOMS = (
     Room(health.blp),
     Room(auth.blp, "/api/v1/auth"),
+    Room(sessions.blp, "/api/v1/auth/sessions"),
     Room(users.blp, "/api/v1/users", users_cli.users),
     Room(products.blp, "/api/v1/products", products_cli.products),
+    Room(posts.blp, "/api/v1/posts"),
+    Room(profiles.blp, "/api/v1/users"),
     Room(commands=embedded.pg),
     Room(commands=welcome),
 )

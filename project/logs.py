@@ -8,6 +8,7 @@ import sys
 from contextlib import suppress
 from typing import Any, TextIO
 
+import click
 import structlog
 
 
@@ -45,7 +46,9 @@ def init() -> None:
     structlog.configure(
         processors=[*SHARED, structlog.processors.JSONRenderer()],
         logger_factory=structlog.PrintLoggerFactory(stream),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.WARNING if _at_terminal() else logging.INFO
+        ),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
@@ -61,3 +64,9 @@ def init() -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+
+
+def _at_terminal() -> bool:
+    """Whoever types a command reads what it says itself, and no events; a server's are its log."""
+    command = click.get_current_context(silent=True)
+    return command is not None and command.info_name != "run" and sys.stderr.isatty()

@@ -10,6 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from project.db import db as database
 from project.embedded import Cluster
 from project.http.app import App
 from tests.server import Server
+from tests.sessions.make import begin
 from tests.users.make import make_user
 
 # Who is started in the background inherits a deaf ear for Ctrl-C, and so would our children.
@@ -71,9 +73,11 @@ def database_url(postgres: str, template: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def app(database_url: str) -> Iterator[App]:
-    """The application on that database."""
-    application = create_app(Config(database_url=database_url, secret_key=SECRET))
+def app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """The application on that database; nothing is limited, mail goes to a folder."""
+    folder = tmp_path_factory.mktemp("data")
+    config = Config(database_url=database_url, secret_key=SECRET, data_dir=folder)
+    application = create_app(replace(config, ratelimit_enabled=False))
     yield application
     with application.app_context():
         database.engine.dispose()
@@ -147,8 +151,7 @@ def server(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[Serv
 def headers_of(app: App, **values: Any) -> dict[str, str]:
     """An Authorization header of a new user."""
     with app.app_context():
-        user = make_user(**values)
-        token = tokens.issue(user)["access_token"]
+        token = tokens.issue(*begin(make_user(**values)))["access_token"]
         database.session.commit()
     return {"Authorization": f"Bearer {token}"}
 

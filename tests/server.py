@@ -28,7 +28,9 @@ class Server:
             **os.environ,
             "DATABASE_URL": database_url,
             "SECRET_KEY": secret,
+            "DATA_DIR": str(folder),
             "PORT": str(self.port),
+            "RATELIMIT_ENABLED": "false",
             **environment,
         }
 

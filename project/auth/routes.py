@@ -1,21 +1,110 @@
-"""/auth: signing in."""
+"""/auth: accounts, signing in and out, lost passwords."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from project.auth import service, tokens
-from project.auth.schemas import LoginIn, TokenOut
-from project.http.blueprint import Blueprint
+from flask import current_app, request
 
-blp = Blueprint("auth", __name__, description="Signing in.")
+from project.auth import service, tokens
+from project.auth.schemas import ForgotIn, LoginIn, RefreshIn, ResetIn, TokenOut
+from project.errors import Forbidden, Refused
+from project.http import limits
+from project.http.blueprint import Blueprint
+from project.http.guards import actor, session_id
+from project.sessions import service as sessions
+from project.users import credentials
+from project.users import service as users
+from project.users.models import User
+from project.users.schemas import AccountIn, UserOut
+
+blp = Blueprint("auth", __name__, description="Signing in and out.")
+
+CLOSED = Forbidden("Registration is closed; ask a superuser.", code="registration_closed")
+NAME_TAKEN = Refused("User name 'ada' is taken", code="duplicate_username")
+EMAIL_TAKEN = Refused("E-mail 'ada@example.org' is taken", code="duplicate_email")
+
+
+@blp.post("/register")
+@blp.public
+@blp.arguments(AccountIn)
+@blp.created(UserOut, at="profiles.get_user")
+@blp.refuses(CLOSED, NAME_TAKEN, EMAIL_TAKEN)
+def register(values: dict[str, Any]) -> User:
+    """Make an account for oneself
+
+    Where registration is open; else superusers make accounts.
+    """
+    if current_app.config["REGISTRATION"] != "open":
+        raise Forbidden(CLOSED.sentence, code=CLOSED.code)
+    return users.create(values)
 
 
 @blp.post("/login")
 @blp.public
+@blp.limited("login_address")
 @blp.arguments(LoginIn)
+@blp.limited("login", by=lambda values: service.account(values["login"]))
 @blp.document(TokenOut)
 @blp.refuses(service.wrong_credentials())
 def login(values: dict[str, Any]) -> dict[str, Any]:
     """Sign in"""
-    return tokens.issue(service.authenticate(**values))
+    user = service.authenticate(**values)
+    agent = "".join(filter(str.isprintable, request.user_agent.string))[:255]
+    return tokens.issue(*sessions.start(user.id, agent, limits.address()))
+
+
+@blp.post("/refresh")
+@blp.public
+@blp.arguments(RefreshIn)
+@blp.document(TokenOut)
+@blp.refuses(sessions.unknown_token(), sessions.raced())
+def refresh(values: dict[str, Any]) -> dict[str, Any]:
+    """Get the next pair of tokens
+
+    A refresh token counts once. Who sends a used one again within ten seconds gets 409 and nothing
+    changes; later the session ends, because its token is in two hands.
+    """
+    return tokens.issue(*service.refresh(values["refresh_token"]))
+
+
+@blp.post("/logout")
+@blp.signed_in
+@blp.nothing
+def logout() -> None:
+    """Sign out: end this session"""
+    sessions.end(session_id(), actor().id)
+
+
+@blp.post("/logout-all")
+@blp.signed_in
+@blp.nothing
+def logout_all() -> None:
+    """Sign out everywhere: end every session of one's own"""
+    sessions.end_all([actor().id])
+
+
+@blp.post("/password/forgot")
+@blp.public
+@blp.arguments(ForgotIn)
+@blp.limited("reset", by=lambda values: values["email"])
+@blp.accepted
+def forgot_password(values: dict[str, Any]) -> None:
+    """Have a token mailed that replaces a lost password
+
+    The answer is the same whether or not somebody has this address.
+    """
+    service.forgot(values["email"], current_app.config["RESET_URL"])
+
+
+@blp.post("/password/reset")
+@blp.public
+@blp.arguments(ResetIn)
+@blp.nothing
+@blp.refuses(credentials.wrong_reset())
+def reset_password(values: dict[str, Any]) -> None:
+    """Replace a lost password by means of the token that was mailed
+
+    Every session ends.
+    """
+    credentials.reset(**values)

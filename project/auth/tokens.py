@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
-from flask import Flask
+from flask import Flask, current_app
 from flask_jwt_extended import JWTManager, create_access_token
+from jwt import InvalidKeyError
 
-from project.users import service as users
+from project.auth import service
+from project.sessions.models import Session
 from project.users.models import User
 
 LIFETIME = timedelta(minutes=15)
 TYPE = "at+jwt"
 CLAIMS = {"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"}
+ID = re.compile("[0-9]{1,18}", re.ASCII)
 
 
 def init_app(app: Flask) -> None:
     """Teach the JWT library what a token of ours is and whose it is."""
     app.config.update(
-        JWT_SECRET_KEY=app.config["SECRET_KEY"],
         JWT_ALGORITHM="HS256",
         JWT_DECODE_ALGORITHMS=["HS256"],
         JWT_TOKEN_LOCATION=["headers"],
@@ -32,23 +34,40 @@ def init_app(app: Flask) -> None:
         JWT_ENCODE_AUDIENCE="stockroom",
         JWT_DECODE_AUDIENCE="stockroom",
     )
+    keys = (app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"])
+    app.extensions["signing_keys"] = {key_id(key): key for key in keys}
     jwt = JWTManager(app)
+    jwt.decode_key_loader(_key)
     jwt.token_verification_loader(_complete)
     jwt.user_lookup_loader(_owner)
 
 
-def issue(user: User) -> dict[str, Any]:
-    """A new access token as the login answers it."""
+def issue(session: Session, refresh_token: str) -> dict[str, Any]:
+    """What a session's holder gets: a new access token, and how to get the next."""
     token = create_access_token(
-        str(user.id),
-        additional_headers={"typ": TYPE},
-        additional_claims={"sid": str(uuid4())},
+        str(session.user_id),
+        additional_headers={"typ": TYPE, "kid": key_id(current_app.config["SECRET_KEY"])},
+        additional_claims={"sid": str(session.id)},
     )
     return {
         "access_token": token,
         "token_type": "Bearer",
         "expires_in": int(LIFETIME.total_seconds()),
+        "refresh_token": refresh_token,
     }
+
+
+def key_id(key: str) -> str:
+    """A key's name in the header of its tokens: the same in every process, and no hint to it."""
+    return hashlib.sha256(f"stockroom key id {key}".encode()).hexdigest()[:16]
+
+
+def _key(header: dict[str, Any], claims: dict[str, Any]) -> str:
+    """The key a token names, out of the few we have."""
+    try:
+        return str(current_app.extensions["signing_keys"][header.get("kid")])
+    except KeyError:
+        raise InvalidKeyError("no key of ours") from None
 
 
 def _complete(header: dict[str, Any], claims: dict[str, Any]) -> bool:
@@ -57,7 +76,8 @@ def _complete(header: dict[str, Any], claims: dict[str, Any]) -> bool:
 
 
 def _owner(header: dict[str, Any], claims: dict[str, Any]) -> User | None:
-    """The token's user as he is now: deactivation acts on the next request."""
-    if not re.fullmatch("[0-9]{1,18}", claims["sub"], re.ASCII):
+    """The token's user as he is now, if he and the session are still there."""
+    ids = claims["sub"], claims["sid"]
+    if not all(isinstance(id, str) and ID.fullmatch(id) for id in ids):
         return None
-    return users.active(int(claims["sub"]))
+    return service.signed_in(*map(int, ids))

@@ -3,8 +3,8 @@
 from project.db.models import Base, Id, Instant, Item
 from project.db.probe import probe
 from project.db.rules import rule
-from project.db.session import announce, db, reading, transaction
-from project.db.verbs import INT4, INT8, fetch, revise, revise_if, save
+from project.db.session import after_commit, announce, db, reading, transaction
+from project.db.verbs import INT4, INT8, fetch, matching, remove, revise, revise_if, save
 
 __all__ = [
     "INT4",
@@ -13,11 +13,14 @@ __all__ = [
     "Id",
     "Instant",
     "Item",
+    "after_commit",
     "announce",
     "db",
     "fetch",
+    "matching",
     "probe",
     "reading",
+    "remove",
     "revise",
     "revise_if",
     "rule",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import structlog
@@ -15,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from project.db.models import Base
 from project.db.rules import Duplicate
-from project.errors import Unavailable
+from project.errors import Refusal, Unavailable
 
 log = structlog.get_logger("project")
 
@@ -69,16 +70,22 @@ def engine_options(pool_size: int) -> dict[str, Any]:
 
 @contextmanager
 def transaction() -> Iterator[None]:
-    """Commit what happens inside, or nothing of it; then log what was announced.
+    """Commit what happens inside, or nothing of it; then do what was to follow.
 
-    Raising is rolling back. A broken unique rule is told which row stands in its way here,
-    because a failed transaction cannot be asked anything.
+    Raising is rolling back, but for a refusal that keeps what led to it. A broken unique rule is
+    told which row stands in its way here, because a failed transaction cannot be asked anything.
     """
     session = db.session()
-    session.info.update(reading=False, announced=[])
+    session.info.update(reading=False, following=[])
+    kept: Refusal | None = None
     try:
         with _pool_patience():
-            yield
+            try:
+                yield
+            except Refusal as refusal:
+                if not refusal.keeps:
+                    raise
+                kept = refusal
             _commit(session)
     except Duplicate as refusal:
         session.rollback()
@@ -89,8 +96,10 @@ def transaction() -> Iterator[None]:
     except BaseException:
         session.rollback()
         raise
-    for name, fields in session.info["announced"]:
-        log.info(name, **fields)
+    for action in session.info["following"]:
+        action()
+    if kept is not None:
+        raise kept
 
 
 @contextmanager
@@ -130,9 +139,14 @@ def _commit(session: Any) -> None:
         raise Unavailable(sentence, code="outcome_unknown") from refusal
 
 
+def after_commit(action: Callable[[], object]) -> None:
+    """Do this once the transaction has committed, and only then."""
+    db.session().info.setdefault("following", []).append(action)
+
+
 def announce(name: str, /, **fields: Any) -> None:
-    """Log an event with its fields once the transaction has committed, and only then."""
-    db.session().info.setdefault("announced", []).append((name, fields))
+    """Log an event with its fields after the commit."""
+    after_commit(partial(log.info, name, **fields))
 
 
 @contextmanager

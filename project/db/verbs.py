@@ -1,11 +1,12 @@
-"""The verbs services speak: fetch, save, revise."""
+"""The verbs services speak: fetch, matching, save, revise, remove."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnExpressionArgument, func, true, update
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, delete, func, or_, true, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from project.db.models import Base, Item
 from project.db.session import db
@@ -26,6 +27,12 @@ def fetch(model: type[Row], id: int, *, lock: bool = False) -> Row:
     if found is None:
         raise NotFound(f"{model.__name__} with id {id} not found")
     return found
+
+
+def matching(q: str, *columns: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Whether `q` is part of one of the columns, in any case; `%`, `_` and `\\` mean themselves."""
+    literal = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return or_(*(column.ilike(f"%{literal}%") for column in columns))
 
 
 def save(row: Row) -> Row:
@@ -67,9 +74,20 @@ def revise_if(
     )
     revised: Kept | None = db.session.scalar(statement) if id <= INT8 else None
     if revised is None:
-        current = fetch(model, id, lock=True)
-        if versions is not None and current.version not in versions:
-            tag = f'"{id}-{current.version}"'
-            raise Stale(f"{model.__name__} {id} has changed, its ETag is {tag} now; read it again")
+        _compare(fetch(model, id, lock=True), versions)
         revised = db.session.scalar(statement)
     return revised
+
+
+def remove(model: type[Kept], id: int, versions: Collection[int] | None = None) -> None:
+    """Delete one row for good; raises NotFound, and Stale for another version."""
+    row = fetch(model, id, lock=True)
+    _compare(row, versions)
+    db.session.execute(delete(model).where(model.id == id))
+
+
+def _compare(row: Item, versions: Collection[int] | None) -> None:
+    """The version of a row that is locked, so that what is found stays so."""
+    if versions is not None and row.version not in versions:
+        kind, tag = type(row).__name__, f'"{row.id}-{row.version}"'
+        raise Stale(f"{kind} {row.id} has changed, its ETag is {tag} now; read it again")

@@ -12,7 +12,7 @@ from project.health import service
 from project.health.schemas import HealthOut
 from project.http.blueprint import Blueprint
 
-blp = Blueprint("health", __name__, description="Alive and ready.")
+blp = Blueprint("health", __name__, description="Alive and ready.", counted=False)
 
 SILENT = Unavailable("The database does not answer in time.")
 BEHIND = Unavailable(

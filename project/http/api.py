@@ -60,6 +60,16 @@ HEADERS = {
         "schema": {"type": "integer", "minimum": 1},
         "example": 1,
     },
+    "RateLimit": _text(
+        "The limit that is reached, requests left, and seconds until it is not.",
+        '"login";r=0;t=120',
+        pattern='^"[a-z_]+";r=0;t=[0-9]+$',
+    ),
+    "RateLimitPolicy": _text(
+        "The limit that is reached: how many, in a window of how many seconds.",
+        '"login";q=10;w=300',
+        pattern='^"[a-z_]+";q=[0-9]+;w=[0-9]+$',
+    ),
     "Challenge": _text("How to sign in (RFC 6750).", 'Bearer realm="stockroom"'),
 }
 

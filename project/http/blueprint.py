@@ -18,12 +18,14 @@ import flask_smorest
 from flask import Response, jsonify, url_for
 
 from project import errors
-from project.http import etag, guards, openapi, pages
+from project.http import etag, guards, limits, openapi, pages, problems
 from project.http.body import Parser
 from project.http.schemas import Query, Schema
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
+
+LIMITS = dict.fromkeys((guards.public, guards.optionally_signed_in), ("user", "anonymous"))
 
 
 class Blueprint(flask_smorest.Blueprint):
@@ -31,21 +33,52 @@ class Blueprint(flask_smorest.Blueprint):
 
     ARGUMENTS_PARSER = Parser()
 
-    def __init__(self, name: str, import_name: str, *, description: str) -> None:
+    def __init__(
+        self, name: str, import_name: str, *, description: str, counted: bool = True
+    ) -> None:
+        """counted: whether requests count for the limits of users and addresses."""
         super().__init__(name, import_name, description=description)
         self._prepare_doc_cbks.append(openapi.complete)
+        self._counted = counted
 
     def public(self, view: View) -> View:
         """Anybody may call."""
         return self._guarded(view, guards.public)
 
+    def optionally_signed_in(self, view: View) -> View:
+        """Anybody may call, and who is signed in may see more; documents 401 for bad tokens."""
+        return self._guarded(view, guards.optionally_signed_in, problems.InvalidToken)
+
     def signed_in(self, view: View) -> View:
         """Any active user may call; documents 401."""
         return self._guarded(view, guards.signed_in, errors.Unauthorized)
 
+    def self_or_superuser(self, view: View) -> View:
+        """Only the user whose id is in the address, and superusers; documents 401 and 403."""
+        forbidden = errors.Forbidden(guards.NOT_YOURS)
+        return self._guarded(view, guards.self_or_superuser, errors.Unauthorized, forbidden)
+
     def superuser(self, view: View) -> View:
         """Only superusers may call; documents 401 and 403."""
         return self._guarded(view, guards.superuser, errors.Unauthorized, errors.Forbidden)
+
+    def limited(self, name: str, by: Callable[..., object] | None = None) -> Decorator:
+        """Count calls for the limit RATELIMIT_<NAME>, by address or by what `by` makes of them.
+
+        It sees what the view sees from its place on: put it below `arguments`.
+        """
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def limited(*args: Any, **kwargs: Any) -> Any:
+                key = limits.network() if by is None else limits.hashed(by(*args, **kwargs))
+                limits.count(name, key)
+                return view(*args, **kwargs)
+
+            openapi.note(limited, "limits", (name,))
+            return limited
+
+        return decorate
 
     def arguments(self, schema: type[Schema], location: str = "json", **kwargs: Any) -> Decorator:
         """Read the body, or with `location="query"` keyword arguments from the query string."""
@@ -77,8 +110,13 @@ class Blueprint(flask_smorest.Blueprint):
         """Answer 201 with the new item and where it lives: the endpoint `at`."""
         return self.item(schema, 201, at=at)
 
-    def page(self, schema: type[Schema], query: type[Query], columns: pages.Columns) -> Decorator:
-        """Answer a page of the Select that the view returns; `columns` may be sorted by."""
+    def page(
+        self, schema: type[Schema], query: type[Query], columns: pages.Columns, order: str = "id"
+    ) -> Decorator:
+        """Answer a page of the Select that the view returns; `columns` may be sorted by.
+
+        order: the `sort` that holds unless another is asked for.
+        """
         page = pages.page_schema(schema)()
 
         def decorate(view: View) -> View:
@@ -88,7 +126,9 @@ class Blueprint(flask_smorest.Blueprint):
                 return pages.read(view(*args, **kwargs), columns, **wanted)
 
             answered = self.response(200, page)(answered)
-            found: View = self.arguments(pages.query_schema(query, columns), "query")(answered)
+            found: View = self.arguments(pages.query_schema(query, columns, order), "query")(
+                answered
+            )
             return found
 
         return decorate
@@ -103,6 +143,17 @@ class Blueprint(flask_smorest.Blueprint):
         documented: View = self.response(204)(view)
         return documented
 
+    def accepted(self, view: View) -> View:
+        """Answer 202 and nothing else: what was asked for happens later, or does not."""
+
+        @wraps(view)
+        def answered(*args: Any, **kwargs: Any) -> Response:
+            view(*args, **kwargs)
+            return Response(status=202)
+
+        documented: View = self.response(202)(answered)
+        return documented
+
     def refuses(self, *families: type[errors.Refusal] | errors.Refusal) -> Decorator:
         """Document refusals that only this view knows of: a family, or an example of it."""
 
@@ -112,13 +163,25 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorate
 
-    def _guarded(self, view: View, guard: guards.Guard, *families: type[errors.Refusal]) -> View:
+    def _guarded(
+        self, view: View, guard: guards.Guard, *families: type[errors.Refusal] | errors.Refusal
+    ) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            guard()
+            try:
+                guard()
+            except errors.Forbidden:  # of somebody we know: a request like any other
+                self._count()
+                raise
+            self._count()
             return view(*args, **kwargs)
 
         openapi.note(guarded, "refusals", families)
+        openapi.note(guarded, "limits", LIMITS.get(guard, ("user",)) if self._counted else ())
         openapi.note(guarded, "guard", guard.__name__)
         openapi.note(guarded, "operation", view.__name__)
         return guarded
+
+    def _count(self) -> None:
+        if self._counted:
+            limits.count_request()

@@ -9,34 +9,53 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import g, request
-from flask_jwt_extended import get_current_user, verify_jwt_in_request
-from flask_jwt_extended.exceptions import JWTExtendedException, NoAuthorizationError
-from jwt import ExpiredSignatureError, PyJWTError
+from flask_jwt_extended import get_current_user, get_jwt, verify_jwt_in_request
+from flask_jwt_extended.exceptions import JWTExtendedException
+from jwt import PyJWTError
 
 from project.errors import Forbidden, Unauthorized
+from project.http.problems import InvalidToken
 
 Guard = Callable[[], None]
 
+SENTENCE = "Sign in: send Authorization: Bearer and an access token that is still valid."
+NOT_YOURS = "Only the user and superusers may do this."
+LONGEST = 4096  # characters of a token; ours have some 500
+ODD = (ValueError, TypeError, ArithmeticError, RecursionError)  # of claims no issuer would write
+
 
 def public() -> None:
-    """Anybody."""
+    """Anybody; a token that comes along is not looked at."""
+
+
+def optionally_signed_in() -> None:
+    """Anybody; but whoever sends a token sends a valid one, else raises Unauthorized."""
+    if "Authorization" in request.headers:
+        signed_in()
 
 
 def signed_in() -> None:
     """Any active user with a valid access token; raises Unauthorized."""
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer":  # RFC 9110 section 11.1: in any case; the library knows one
-        request.environ["HTTP_AUTHORIZATION"] = f"Bearer {credentials}"
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthorized(SENTENCE)
+    if len(token) > LONGEST:
+        raise InvalidToken(SENTENCE)
+    # RFC 9110 section 11.1: a scheme is read in any case; the library knows one
+    request.environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
     try:
         verify_jwt_in_request()
-    except NoAuthorizationError:
-        raise Unauthorized("Sign in: send Authorization: Bearer and an access token.") from None
-    except ExpiredSignatureError:
-        raise _invalid("The access token has expired; sign in again.") from None
-    except (JWTExtendedException, PyJWTError, ValueError):
-        raise _invalid("The access token is not valid; sign in again.") from None
+    except (JWTExtendedException, PyJWTError, *ODD):
+        raise InvalidToken(SENTENCE) from None
     g.user = get_current_user()
     g.user_id = g.user.id
+
+
+def self_or_superuser() -> None:
+    """The user whom the address names, or a superuser; raises Unauthorized or Forbidden."""
+    signed_in()
+    if not actor().is_superuser and actor().id != (request.view_args or {})["id"]:
+        raise Forbidden(NOT_YOURS)
 
 
 def superuser() -> None:
@@ -51,5 +70,11 @@ def actor() -> Any:
     return g.user
 
 
-def _invalid(sentence: str) -> Unauthorized:
-    return Unauthorized(sentence, code="invalid_token")
+def viewer() -> Any | None:
+    """The user who is signed in, if anybody is."""
+    return g.get("user")
+
+
+def session_id() -> int:
+    """The session of the access token."""
+    return int(get_jwt()["sid"])

@@ -7,13 +7,16 @@ from copy import deepcopy
 from typing import Any
 
 import marshmallow as ma
+from flask import Flask
 from marshmallow import fields
 
 from project import errors
-from project.http import problems
+from project.http import limits, problems
 from project.http.body import LIMIT
 from project.http.fields import Value
+from project.http.guards import SENTENCE
 
+SECURITY: dict[str, list[Any]] = {"public": [], "optionally_signed_in": [{}, {"bearer": []}]}
 SOME_ID = "01KAMZ5Q1V3N6T8W0X2Y4Z6A8B"
 Refusals = tuple[type[errors.Refusal] | errors.Refusal, ...]
 
@@ -28,11 +31,8 @@ SPECIMENS: dict[type[errors.Refusal], tuple[errors.Refusal, ...]] = {
         problems.UnsupportedMedia("Send the body as Content-Type: application/json."),
         problems.UnsupportedMedia("Send the body without Content-Encoding."),
     ),
-    errors.Unauthorized: (
-        errors.Unauthorized("Sign in: send Authorization: Bearer and an access token."),
-        errors.Unauthorized("The access token is not valid; sign in again.", code="invalid_token"),
-        errors.Unauthorized("The access token has expired; sign in again.", code="invalid_token"),
-    ),
+    errors.Unauthorized: (errors.Unauthorized(SENTENCE),),
+    problems.InvalidToken: (problems.InvalidToken(SENTENCE),),
     errors.Forbidden: (errors.Forbidden("Only a superuser may do this."),),
     errors.Unavailable: (
         errors.Unavailable("The database is away; try again."),
@@ -53,6 +53,7 @@ MEANING = {
     413: "The body is too large",
     415: "The body is not application/json",
     422: "Fields do not validate",
+    429: "A limit is reached",
     500: "A bug of ours",
     503: "The database is away or busy",
 }
@@ -65,7 +66,12 @@ TOO_LONG = {  # gunicorn's own answer, before the application hears of it
 REQUEST_ID = {"X-Request-Id": "RequestId"}
 ETAG = {"ETag": "ETag"}
 LOCATION = {"Location": "Location"}
-EXTRA_HEADERS = {401: {"WWW-Authenticate": "Challenge"}, 503: {"Retry-After": "RetryAfter"}}
+WAIT = {"Retry-After": "RetryAfter"}
+EXTRA_HEADERS = {
+    401: {"WWW-Authenticate": "Challenge"},
+    429: {**WAIT, "RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"},
+    503: WAIT,
+}
 
 
 def note(view: Any, key: str, value: Any) -> None:
@@ -84,7 +90,9 @@ def example(schema: ma.Schema, *, answered: bool) -> Any:
     """A document made of its fields' own examples."""
     shown = {}
     for name, field in (schema.dump_fields if answered else schema.load_fields).items():
-        if isinstance(field, fields.List):
+        if isinstance(field, fields.Nested):
+            shown[name] = example(field.schema, answered=answered)
+        elif isinstance(field, fields.List):
             if isinstance(field.inner, fields.Nested):
                 shown[name] = [example(field.inner.schema, answered=answered)]
         elif isinstance(field, Value) and (field.example is not None or field.required):
@@ -92,14 +100,15 @@ def example(schema: ma.Schema, *, answered: bool) -> Any:
     return shown
 
 
-def complete(doc: Any, info: Any, *, method: str, **_: Any) -> Any:
+def complete(doc: Any, info: Any, *, app: Flask, method: str, **_: Any) -> Any:
     """Name the operation, say who may call, and list every answer it can give."""
     doc["operationId"] = info["operation"]
-    doc["security"] = [] if info["guard"] == "public" else [{"bearer": []}]
+    doc["security"] = SECURITY.get(info["guard"], [{"bearer": []}])
     doc.setdefault("parameters", [])
     responses = {status: doc["responses"][status] for status in doc["responses"] if status < 400}
     read = "body" if "requestBody" in doc else "query" if doc["parameters"] else ""
-    refusals = (*info.get("refusals", ()), *_of_input(read), *ALWAYS)
+    limited = (limits.example(app, name) for name in info["limits"])
+    refusals = (*info.get("refusals", ()), *limited, *_of_input(read), *ALWAYS)
     if "requestBody" in doc:
         _add_example(doc["requestBody"], answered=False)
     _conditional(doc, responses, method, refusals)

@@ -47,7 +47,10 @@ class Key:
 
 
 class Sort(Value):
-    """`-price,name`: whitelisted columns, `-` for descending; ends with the id by itself."""
+    """`-price,name`: whitelisted columns, `-` for descending; ends with the id by itself.
+
+    A column may not be nullable: a cursor has no place among values that are not there.
+    """
 
     default_error_messages = {
         "invalid": "Must be some of {names}, separated by commas, each at most once.",
@@ -55,17 +58,20 @@ class Sort(Value):
 
     def __init__(self, columns: Columns, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        nullable = [name for name, column in columns.items() if getattr(column, "nullable", False)]
+        if nullable:
+            raise ValueError(f"these columns cannot be sorted by, they may be null: {nullable}")
         self.columns = columns
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str:
+        return _order(value)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> tuple[Key, ...]:
         given = value.split(",")
         names = [name.removeprefix("-") for name in given]
         if len(set(names)) < len(names) or not set(names) <= set(self.columns):
             raise self.make_error("invalid", names=", ".join(self.columns))
-        return tuple(
-            Key(name, self.columns[name], word.startswith("-"))
-            for word, name in zip(given, names, strict=True)
-        )
+        return _keys(value, self.columns)
 
     def limits(self) -> dict[str, Any]:
         names = "|".join(self.columns)
@@ -73,7 +79,7 @@ class Sort(Value):
         return {"pattern": f"^{once}-?({names})(,-?({names}))*$"}
 
 
-def query_schema(query: type[Query], columns: Columns) -> type[Query]:
+def query_schema(query: type[Query], columns: Columns, order: str) -> type[Query]:
     """The room's own filters and the parameters of every list, as one query schema."""
 
     class PageQuery(query):  # type: ignore[valid-type, misc]  # because the base is an argument
@@ -86,7 +92,12 @@ def query_schema(query: type[Query], columns: Columns) -> type[Query]:
             allowed="what `next_cursor` consists of",
             metadata={"description": "`next_cursor` of the page before, instead of `skip`."},
         )
-        sort = Sort(columns, example="id", metadata={"description": "`-` sorts downwards."})
+        sort = Sort(
+            columns,
+            load_default=_keys(order, columns),
+            example=order,
+            metadata={"description": "`-` sorts downwards."},
+        )
 
     PageQuery.__name__ = query.__name__
     return PageQuery
@@ -115,7 +126,7 @@ def read(
     limit: int,
     skip: int | None = None,
     cursor: str | None = None,
-    sort: Sequence[Key] = (),
+    sort: Sequence[Key],
 ) -> dict[str, Any]:
     """One page of what was found; one row more than asked tells whether there is another."""
     if cursor is not None and skip is not None:
@@ -171,14 +182,19 @@ def _spell(value: Any) -> str:
     return spell(value) if isinstance(value, datetime) else str(value)
 
 
+def _keys(order: str, columns: Columns) -> tuple[Key, ...]:
+    names = ((word.removeprefix("-"), word.startswith("-")) for word in order.split(","))
+    return tuple(Key(name, columns[name], descending) for name, descending in names)
+
+
 def _order(keys: Sequence[Key]) -> str:
     return ",".join(("-" if key.descending else "") + key.name for key in keys)
 
 
 def _signer() -> URLSafeSerializer:
     compact = {"ensure_ascii": False}  # a name of 255 emoji still fits into a request line
-    secret = current_app.config["SECRET_KEY"]
-    return URLSafeSerializer(secret, salt="cursor", serializer_kwargs=compact)
+    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
+    return URLSafeSerializer(keys, salt="cursor", serializer_kwargs=compact)
 
 
 def _wrong(field: str, message: str) -> Invalid:

@@ -22,6 +22,10 @@ class BadBody(errors.Refusal):
     code = "malformed_body"
 
 
+class InvalidToken(errors.Unauthorized):
+    """There is a token, but it is bad, expired, revoked or for another purpose."""
+
+
 class TooLarge(errors.Refusal):
     """The body is larger than this operation takes."""
 
@@ -45,6 +49,7 @@ STATUS: dict[type[errors.Refusal], int] = {
     TooLarge: 413,
     UnsupportedMedia: 415,
     errors.Invalid: 422,
+    errors.TooMany: 429,
     errors.Bug: 500,
     errors.Unavailable: 503,
 }
@@ -76,10 +81,14 @@ def answer(refusal: errors.Refusal, status: int | None = None) -> Response:
     response.status_code = problem["status"]
     response.content_type = "application/problem+json"
     if isinstance(refusal, errors.Unauthorized):
-        token = ', error="invalid_token"' if refusal.code == "invalid_token" else ""
+        token = ', error="invalid_token"' if isinstance(refusal, InvalidToken) else ""
         response.headers["WWW-Authenticate"] = f'Bearer realm="stockroom"{token}'
-    if isinstance(refusal, errors.Unavailable):
+    if isinstance(refusal, errors.TooMany | errors.Unavailable):
         response.headers["Retry-After"] = str(refusal.retry_after)
+    if isinstance(refusal, errors.TooMany):  # draft-ietf-httpapi-ratelimit-headers
+        policy = f'"{refusal.name}";q={refusal.limit};w={refusal.window}'
+        response.headers["RateLimit-Policy"] = policy
+        response.headers["RateLimit"] = f'"{refusal.name}";r=0;t={refusal.retry_after}'
     return response
 
 

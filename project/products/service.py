@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Select, Text, cast, func, select
 
-from project.db import announce, fetch, revise, revise_if, save
+from project.db import announce, fetch, matching, revise, revise_if, save
 from project.errors import Refused
 from project.products.models import MAX_STOCK, Product
 
@@ -32,8 +32,7 @@ def search(
     """The products that answer the question; `q` is part of a name, in any case."""
     found = select(Product)
     if q is not None:
-        literal = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        found = found.where(Product.name.ilike(f"%{literal}%"))
+        found = found.where(matching(q, Product.name))
     if active_only:
         found = found.where(Product.is_active)
     if price_min is not None:

@@ -1,11 +1,22 @@
-"""A user: unique in both names as they are stored, in lower case."""
+"""A user, unique in both names as they are stored, in lower case; and lost passwords."""
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, text
+from datetime import datetime
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from project.db import Item, rule
+from project.db import Base, Item, rule
 
 
 class User(Item):
@@ -35,3 +46,17 @@ class User(Item):
     bio: Mapped[str | None] = mapped_column(Text)
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     is_superuser: Mapped[bool] = mapped_column(server_default=text("false"))
+
+
+class PasswordReset(Base):
+    """A token, by its SHA-256, that replaces a password once.
+
+    Nobody's are kept as well, so that asking for an unknown address takes as long.
+    """
+
+    __tablename__ = "password_resets"
+    __table_args__ = (Index("ix_password_resets_user_id", "user_id"),)
+
+    hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    expires_at: Mapped[datetime] = mapped_column(index=True)

@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import or_, select
+import sqlalchemy as sa
+from sqlalchemy import Select, and_, func, or_, select
 
-from project.db import db, save
-from project.users import passwords
+from project.db import announce, db, fetch, matching, remove, revise, save
+from project.errors import Conflict
+from project.users import credentials, passwords
 from project.users.models import User
+
+SORTABLE: dict[str, Any] = {
+    "id": User.id,
+    "username": User.username,
+    "email": User.email,
+    "created_at": User.created_at,
+    "updated_at": User.updated_at,
+}
+
+
+def search(q: str | None = None, is_active: bool | None = None) -> Select[User]:
+    """The users that answer the question; `q` is part of a name or an address, in any case."""
+    found = select(User)
+    if q is not None:
+        found = found.where(matching(q, User.username, User.email, User.full_name))
+    if is_active is not None:
+        found = found.where(User.is_active == is_active)
+    return found
+
+
+def count(is_active: bool | None = None) -> int:
+    """How many users there are, or active ones, or others."""
+    counted = search(is_active=is_active).with_only_columns(func.count())
+    return int(db.session.scalar(counted) or 0)
+
+
+def get(id: int) -> User:
+    """A user, active or not."""
+    return fetch(User, id)
 
 
 def active(id: int) -> User | None:
@@ -22,6 +54,11 @@ def by_login(login: str) -> User | None:
     return db.session.scalar(select(User).where(or_(User.username == given, User.email == given)))
 
 
+def account(user: User) -> str:
+    """What tries of the user's password are counted for, wherever it is tried."""
+    return f"id {user.id}"
+
+
 def any_exist() -> bool:
     """Whether anybody has an account yet."""
     return db.session.scalar(select(User.id).limit(1)) is not None
@@ -29,6 +66,89 @@ def any_exist() -> bool:
 
 def create(values: dict[str, Any]) -> User:
     """Make an account; the rules of its names speak at the insert."""
-    values = dict(values)
-    hashed = passwords.hash(values.pop("password"))
-    return save(User(**values, hashed_password=hashed))
+    user = save(User(**_hashed(values)))
+    announce("user.created", user_id=user.id)
+    return user
+
+
+def update(
+    id: int, values: dict[str, Any], versions: Collection[int] | None = None, *, by: User | None
+) -> User:
+    """Change the fields sent; a new password, and deactivation, end every session.
+
+    by: who changes it, None from a terminal.
+    """
+    if by is not None and by.id == id and "password" in values:
+        raise own_account()
+    lost = {name for name in ("is_active", "is_superuser") if values.get(name) is False}
+    if lost:
+        _hold([id], by=by, losing=True)
+    user = revise(User, id, _hashed(values), versions)
+    if "password" in values or "is_active" in lost:
+        credentials.revoke([id])
+    elif "email" in values:
+        credentials.forget_resets([id])
+    announce("user.updated", user_id=id, fields=sorted(values), version=user.version)
+    return user
+
+
+def delete(id: int, versions: Collection[int] | None = None, *, by: User) -> None:
+    """Delete an account for good; the database deletes all that belongs to it."""
+    _hold([id], by=by, losing=True)
+    remove(User, id, versions)
+    announce("user.deleted", user_id=id)
+
+
+def set_status(ids: Collection[int], is_active: bool, *, by: User) -> dict[str, Any]:
+    """Activate or deactivate accounts, in a constant number of statements.
+
+    Answers how many have the status now, and which are not there.
+    """
+    found = _hold(ids, by=by, losing=not is_active)
+    changed = sa.update(User).where(User.id.in_(found), User.is_active != is_active)
+    new = {"is_active": is_active, "version": User.version + 1, "updated_at": func.now()}
+    for id in db.session.scalars(changed.values(new).returning(User.id)):
+        announce("user.updated", user_id=id, fields=["is_active"])
+    if not is_active:
+        credentials.revoke(found)
+    return {"updated": len(found), "not_found": [id for id in ids if id not in found]}
+
+
+def own_account() -> Conflict:
+    """Nobody locks oneself out, and nobody gets round the question for the current password."""
+    sentence = (
+        "This is your own account; another superuser may do this. "
+        "Change your own password with POST /api/v1/users/me/password."
+    )
+    return Conflict(sentence, code="own_account")
+
+
+def last_superuser() -> Conflict:
+    """Without a superuser nobody could make the next."""
+    return Conflict("This is the last active superuser; make another first.", code="last_superuser")
+
+
+def _hold(ids: Collection[int], *, by: User | None, losing: bool) -> set[int]:
+    """Lock these accounts in the order of their ids; those that are there.
+
+    Who takes rights away may take neither one's own nor the last superuser's, and locks all
+    superusers too: else two at the same moment could each leave the other as the last.
+    """
+    if losing and by is not None and by.id in ids:
+        raise own_account()
+    rules = and_(User.is_superuser, User.is_active)
+    held = or_(User.id.in_(ids), rules) if losing else User.id.in_(ids)
+    locked = select(User.id, rules).where(held).order_by(User.id).with_for_update(key_share=True)
+    rows = db.session.execute(locked).all()
+    superusers = {id for id, rules in rows if rules}
+    if losing and superusers and superusers <= set(ids):
+        raise last_superuser()
+    return {id for id, _ in rows} & set(ids)
+
+
+def _hashed(values: dict[str, Any]) -> dict[str, Any]:
+    """The values as they are stored."""
+    if "password" not in values:
+        return values
+    kept = {name: value for name, value in values.items() if name != "password"}
+    return {**kept, "hashed_password": passwords.hash(values["password"])}

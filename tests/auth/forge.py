@@ -9,9 +9,11 @@ import json
 import time
 from typing import Any
 
+from project.auth.tokens import key_id
+from project.sessions.models import Session
 from tests.conftest import SECRET
 
-HEADER = {"alg": "HS256", "typ": "at+jwt"}
+HEADER = {"alg": "HS256", "typ": "at+jwt", "kid": key_id(SECRET)}
 ABSENT = object()
 
 
@@ -22,17 +24,22 @@ def forge(
     digest: str = "",
 ) -> str:
     """A signed token of these claims; ABSENT ones are left out."""
-    kept = {name: value for name, value in claims.items() if value is not ABSENT}
-    signed = f"{segment({**HEADER, **(header or {})})}.{segment(kept)}"
+    signed = f"{segment(present({**HEADER, **(header or {})}))}.{segment(present(claims))}"
     mac = hmac.digest(key.encode(), signed.encode(), digest or hashlib.sha256)
     return f"{signed}.{encoded(mac)}"
 
 
-def claims_of(user_id: int, **others: Any) -> dict[str, Any]:
-    """Everything a token of ours has to claim."""
+def present(members: dict[str, Any]) -> dict[str, Any]:
+    """Without the ABSENT ones."""
+    return {name: value for name, value in members.items() if value is not ABSENT}
+
+
+def claims_of(session: Session, **others: Any) -> dict[str, Any]:
+    """Everything a token of this session has to claim."""
     now = int(time.time())
-    kept = {"iss": "stockroom", "aud": "stockroom", "sub": str(user_id), "sid": "s", "jti": "j"}
-    return {**kept, "iat": now, "nbf": now, "exp": now + 900, **others}
+    whose = {"sub": str(session.user_id), "sid": str(session.id), "jti": "j"}
+    when = {"iat": now, "nbf": now, "exp": now + 900}
+    return {"iss": "stockroom", "aud": "stockroom", **whose, **when, **others}
 
 
 def segment(value: Any) -> str:

@@ -9,11 +9,14 @@ import jsonschema_rs
 import pytest
 from flask.testing import FlaskClient
 
+from project.http.app import App
+from tests.conftest import headers_of
 from tests.house.test_openapi import Operation, resolved, validator
 from tests.users.make import PASSWORD
 
 PRODUCTS = "/api/v1/products/"
 SOME_ID = "01KAMZ5Q1V3N6T8W0X2Y4Z6A8B"  # the request id of the examples
+POST = {"title": "On lamps", "content": "They burn."}
 LAMP = {"name": "Desk lamp", "price": "29.90", "stock": 5}
 Fixed = dict[str, str]
 
@@ -64,8 +67,9 @@ class Documented:
 
 
 @pytest.fixture
-def api(client: FlaskClient, signed_in: Fixed) -> Documented:
-    return Documented(client, signed_in)
+def api(app: App, client: FlaskClient) -> Documented:
+    """A superuser, whom every guard lets in; the id is not one of the examples."""
+    return Documented(client, headers_of(app, is_superuser=True, id=10**9))
 
 
 def read(header: str, described: Any) -> Any:
@@ -84,6 +88,40 @@ def test_products_are_answered_as_documented(api: Documented) -> None:
     api.call("adjust_stock", id, query_string={"quantity": -5}, status=200)
     api.call("delete_product", id, status=204)
     api.call("restore_product", id, status=200)
+
+
+def test_posts_are_answered_as_documented(api: Documented) -> None:
+    post = api.call("create_post", json=POST, status=201)
+    id, author = post["id"], post["author"]["id"]
+    page = api.call("list_posts", query_string={"q": "LAMPS", "author_id": author}, status=200)
+    assert page["items"] == [post]
+    api.call("get_post", id, status=200)
+    api.call("get_post", id, headers={"If-None-Match": f'"{id}-1"'}, status=304)
+    api.call("put_post", id, json={"title": "More on lamps"}, status=200)
+    api.call("patch_post", id, json={"is_published": True}, status=200)
+    api.call("publish_post", id, status=200)
+    api.call("unpublish_post", id, status=200)
+    assert "posts" not in api.call("get_user", author, status=200)
+    profile = api.call("get_user", author, query_string={"include": "posts"}, status=200)
+    assert profile["posts"] == api.call("list_posts_of_user", author, status=200)["items"]
+    api.call("get_user", author, headers={"If-None-Match": f'"{author}-1"'}, status=304)
+    api.call("delete_post", id, status=204)
+
+
+def test_posts_of_others_are_refused_with_the_documented_words(
+    api: Documented, signed_in: Fixed
+) -> None:
+    id = api.call("create_post", json={**POST, "is_published": True}, status=201)["id"]
+    changes = [
+        it["operationId"]
+        for method, path, it in api.operations()
+        if path.startswith("/api/v1/posts/{id}") and method != "get"
+    ]
+    assert len(changes) == 5
+    for operation in changes:
+        call = accepted(api.find(operation)[2])
+        api.refused(operation, id, status=403, headers=signed_in, **call)
+    api.refused("get_user", 10**9, status=403, headers=signed_in)
 
 
 def test_pages_by_cursor_are_answered_as_documented(api: Documented) -> None:

@@ -47,5 +47,6 @@ def test_a_database_without_tables_is_told_from_a_bug(postgres: str) -> None:
 
 
 def test_a_rule_refuses_in_its_own_words(database_url: str) -> None:
-    line = refused(database_url, "users", "create", "ab", "ada@example.org", "--password", "x" * 8)
+    given = ("ab", "ada@example.org", "--password", "correct horse")
+    line = refused(database_url, "users", "create", *given)
     assert line == "Error: username: Must be at least 3 characters long."

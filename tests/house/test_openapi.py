@@ -12,8 +12,16 @@ from flask.testing import FlaskClient
 
 from project.http.app import App
 
-GUARDS = {"public", "signed_in", "superuser"}
+BEARER: dict[str, Any] = {"bearer": []}
+GUARDS: dict[str, tuple[list[Any], set[str]]] = {  # each with what it documents
+    "public": ([], set()),
+    "optionally_signed_in": ([{}, BEARER], {"401"}),
+    "signed_in": ([BEARER], {"401"}),
+    "self_or_superuser": ([BEARER], {"401", "403"}),
+    "superuser": ([BEARER], {"401", "403"}),
+}
 UNDOCUMENTED = {"api-docs", "docs"}  # the document itself, and the page that shows it
+UNLIMITED = {"healthz", "readyz"}
 Operation = dict[str, Any]
 
 
@@ -57,12 +65,9 @@ def test_every_view_names_its_guard_and_documents_it(
     ]
     assert {name for name, _ in views} == set(operations)
     for name, view in views:
-        guard = getattr(view, "_apidoc", {}).get("guard")
-        assert guard in GUARDS, name
-        security: list[Any] = [] if guard == "public" else [{"bearer": []}]
+        security, statuses = GUARDS[getattr(view, "_apidoc", {})["guard"]]
         assert operations[name]["security"] == security
-        assert guard == "public" or "401" in operations[name]["responses"]
-        assert guard != "superuser" or "403" in operations[name]["responses"]
+        assert statuses <= set(operations[name]["responses"])
 
 
 def test_every_operation_is_complete(operations: dict[str, Operation]) -> None:
@@ -77,7 +82,7 @@ def missing(operation: Operation) -> Iterator[str]:
         yield "an operationId in snake_case"
     if not operation.get("summary") or len(operation.get("tags", [])) != 1:
         yield "a summary and one tag"
-    needed = {"500", "503"}
+    needed = {"500", "503"} if operation["operationId"] in UNLIMITED else {"429", "500", "503"}
     needed |= {"400", "413", "415", "422"} if "requestBody" in operation else set()
     needed |= {"414", "422"} if parameters - {"If-Match", "If-None-Match"} else set()
     needed |= {"404"} if "{" in operation["path"] else set()
@@ -90,9 +95,10 @@ def missing(operation: Operation) -> Iterator[str]:
     for status, response in responses.items():
         headers = {"414": set(), "401": {"WWW-Authenticate"}, "503": {"Retry-After"}}
         headers |= {"201": {"ETag", "Location"}, "304": {"ETag"}}
+        headers |= {"429": {"Retry-After", "RateLimit", "RateLimit-Policy"}}
         always = {"X-Request-Id"} if status != "414" else set()
         yield from (headers.get(status, set()) | always) - set(response.get("headers", {}))
-        if status not in ("204", "304", "414"):
+        if status not in ("202", "204", "304", "414"):
             [(media, content)] = response["content"].items()
             if media != ("application/json" if status < "400" else "application/problem+json"):
                 yield f"the media type of {status}"

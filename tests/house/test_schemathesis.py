@@ -31,6 +31,7 @@ def test_every_answer_is_as_documented(server: Server, tmp_path: Path, caller: s
     assert f"Tested: {operations}\n" in told.stdout
     summary = re.search(r"([0-9,]+) generated, \1 passed", told.stdout)
     assert summary is not None, told.stdout
+    assert not headers or server.call("GET", "/api/v1/users/me", headers=headers)[0] == 200
     print(f"as {caller}: {summary[0]}")  # for pytest -rP
 
 
@@ -38,14 +39,16 @@ def schemathesis(
     server: Server, headers: dict[str, str], folder: Path
 ) -> subprocess.CompletedProcess[str]:
     """All phases, all checks; what it remembers goes to the folder."""
+    places = {"PYTHONPATH": str(ROOT), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder)}
     program = Path(sys.executable).with_name("schemathesis")
     settings = ["--config-file", str(CONFIG), "--no-color"]
-    sent = [f"--header={name}: {value}" for name, value in headers.items()]
+    token = headers.get("Authorization", "").removeprefix("Bearer ")
+    signed_in = {"SCHEMATHESIS_TOKEN": token} if token else {}
     run = [f"{server.url}/api/v1/openapi.json", f"--max-examples={EXAMPLES}", f"--seed={SEED}"]
     return subprocess.run(
-        [program, *settings, "run", *run, *sent],
+        [program, *settings, "run", *run],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder)},
+        env={**os.environ, **signed_in, **places},
         capture_output=True,
         text=True,
         check=False,

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from project.auth import tokens
 from project.db import db
 from project.http.app import App
+from tests.sessions.make import begin
 from tests.users.make import HASHED, make_user
 
 ME = "/api/v1/users/me"
@@ -19,7 +20,7 @@ def test_one_sees_oneself_whole_but_for_the_password(app: App, client: FlaskClie
     with app.app_context():
         user = make_user(full_name="Ada Lovelace", bio="Writes programs.")
         id, name = user.id, user.username
-        headers = {"Authorization": f"Bearer {tokens.issue(user)['access_token']}"}
+        headers = {"Authorization": f"Bearer {tokens.issue(*begin(user))['access_token']}"}
         db.session.commit()
     answer = client.get(ME, headers=headers)
     assert answer.status_code == 200

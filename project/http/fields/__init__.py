@@ -6,12 +6,13 @@ says which by `spelled`.
 """
 
 from project.http.fields.instants import Timestamp, spell
-from project.http.fields.numbers import Int, Money, StrictBoolean
+from project.http.fields.numbers import Ids, Int, Money, StrictBoolean
 from project.http.fields.text import Email, Secret, Text
 from project.http.fields.value import Message, Value
 
 __all__ = [
     "Email",
+    "Ids",
     "Int",
     "Message",
     "Money",

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from project.db import INT4
+from project.db import INT4, INT8
 from project.http.fields.value import Value
 
 PENNY = Decimal("0.01")
@@ -49,6 +49,32 @@ class Int(Value):
             return {"format": "int64"}
         nonzero = {} if self.zero else {"not": {"const": 0}}
         return {"minimum": self.min, "maximum": self.max, **nonzero}
+
+
+class Ids(Value):
+    """Ids of rows, each counted once: one at least, and not more than `most`."""
+
+    default_error_messages = {
+        "invalid": "Must be a list of whole numbers.",
+        "length": "Must hold 1 to {most} ids.",
+    }
+    json_type = "array"
+    each = Int(min=1, max=INT8)
+
+    def __init__(self, *, most: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.most = most
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        if not 1 <= len(value) <= self.most:
+            raise self.make_error("length", most=self.most)
+        return list(dict.fromkeys(self.each.deserialize(id) for id in value))
+
+    def limits(self) -> dict[str, Any]:
+        length = {} if self.dump_only else {"minItems": 1, "maxItems": self.most}
+        return {"items": self.each.describe(), **length}
 
 
 class StrictBoolean(Value):

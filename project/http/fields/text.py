@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import groupby
 from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
@@ -12,6 +13,7 @@ from project.http.fields.value import Value
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates
 NFC_SHRINKS = 4  # a letter and three marks can become one character, but not more
+MARKS = 30  # in a row (UAX 15 section 13): normalising takes time in the square of their number
 
 
 class Text(Value):
@@ -23,6 +25,7 @@ class Text(Value):
         "too_short": "Must be at least {min} characters long.",
         "too_long": "Must be at most {max} characters long.",
         "characters": "Must not contain a NUL or half a character.",
+        "marks": "Must not pile more than {most} marks upon one letter.",
         "pattern": "Must consist of {allowed}.",
     }
 
@@ -51,8 +54,13 @@ class Text(Value):
     def clean(self, value: str) -> str:
         """The text as it is stored."""
         value = value.strip()
-        if len(value) > NFC_SHRINKS * self.max:  # normalising takes time in the square of it
+        if value.isascii():
+            return value
+        if len(value) > NFC_SHRINKS * self.max:
             raise self.make_error("too_long", max=self.max)
+        marks = groupby(value, key=lambda character: unicodedata.combining(character) > 0)
+        if any(marked and len(list(run)) > MARKS for marked, run in marks):
+            raise self.make_error("marks", most=MARKS)
         return unicodedata.normalize("NFC", value).strip()
 
     def limits(self) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""Mail: by SMTP where MAIL_URL says so, else as files in DATA_DIR/mail."""
+
+from __future__ import annotations
+
+import os
+import smtplib
+import ssl
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from email.policy import SMTPUTF8
+from email.utils import format_datetime, make_msgid, parseaddr
+from functools import partial
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+import structlog
+from flask import Flask, current_app
+from ulid import ULID
+
+from project.db import after_commit
+
+log = structlog.get_logger("project")
+PATIENCE = 10  # seconds for each step of the conversation with the mail server
+
+
+@dataclass(frozen=True)
+class Mailer:
+    """Delivers in a thread of its own, so that no answer waits for a mail server, nor tells by
+    its time whether there was a mail.
+    """
+
+    url: str | None
+    sender: str
+    folder: Path
+    thread: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1, "mail"))
+
+    def deliver(self, to: str, subject: str, text: str) -> None:
+        """Send it or write it down; a failure is logged, without the address."""
+        try:
+            message = self._message(to, subject, text)
+            if self.url is None:
+                self._write(message)
+            else:
+                with _connected(urlsplit(self.url)) as smtp:
+                    smtp.send_message(message)
+                log.info("mail.sent", subject=subject)
+        except (OSError, ValueError, smtplib.SMTPException) as error:
+            log.error("mail.failed", subject=subject, error=type(error).__name__)
+
+    def _message(self, to: str, subject: str, text: str) -> EmailMessage:
+        message = EmailMessage(SMTPUTF8)
+        message["From"] = self.sender
+        message["To"] = to
+        message["Subject"] = subject
+        message["Date"] = format_datetime(datetime.now(UTC))
+        message["Message-ID"] = make_msgid(domain=parseaddr(self.sender)[1].rpartition("@")[2])
+        message["Auto-Submitted"] = "auto-generated"  # RFC 3834: let no holiday notice answer it
+        message.set_content(text)
+        return message
+
+    def _write(self, message: EmailMessage) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.folder / f"{ULID()}.eml"
+        with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
+            file.write(message.as_bytes())
+        log.info("mail.written", subject=message["Subject"], file=str(path))
+
+
+def init_app(app: Flask) -> None:
+    """Mail as the settings say."""
+    config = app.config
+    folder = config["DATA_DIR"] / "mail"
+    app.extensions["mailer"] = Mailer(config["MAIL_URL"], config["MAIL_FROM"], folder)
+
+
+def send(to: str, subject: str, text: str) -> None:
+    """Send a mail once the transaction has committed, and only then."""
+    mailer: Mailer = current_app.extensions["mailer"]
+    context = copy_context()  # with the request id, for the log
+    after_commit(partial(mailer.thread.submit, context.run, mailer.deliver, to, subject, text))
+
+
+@contextmanager
+def _connected(url: SplitResult) -> Iterator[smtplib.SMTP]:
+    """A conversation with the server, encrypted where it offers that, signed in where we can."""
+    host, secure = url.hostname or "", ssl.create_default_context()
+    if url.scheme == "smtps":
+        smtp: smtplib.SMTP = smtplib.SMTP_SSL(
+            host, url.port or 465, timeout=PATIENCE, context=secure
+        )
+    else:
+        smtp = smtplib.SMTP(host, url.port or 587, timeout=PATIENCE)
+    with smtp:
+        smtp.ehlo()
+        if url.scheme == "smtp" and smtp.has_extn("starttls"):
+            smtp.starttls(context=secure)
+            smtp.ehlo()
+        if url.username:
+            smtp.login(unquote(url.username), unquote(url.password or ""))
+        yield smtp

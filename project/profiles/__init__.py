@@ -1,0 +1,1 @@
+"""People together with what they write."""
