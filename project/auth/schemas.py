@@ -19,7 +19,7 @@ class LoginIn(Schema):
 class RefreshIn(Schema):
     """The refresh token that came with the last access token; it counts once."""
 
-    refresh_token = Secret(min=1, max=255, required=True, example=TOKEN)
+    refresh_token = Secret(min=1, max=4096, required=True, example=TOKEN)
 
 
 class TokenOut(Schema):
@@ -42,5 +42,5 @@ class ForgotIn(Schema):
 class ResetIn(Schema):
     """The token that was mailed, and a new password."""
 
-    token = Secret(min=1, max=255, required=True, example=TOKEN)
+    token = Secret(min=1, max=4096, required=True, example=TOKEN)
     password = Password()

@@ -17,7 +17,7 @@ from project.http.openapi import SOME_ID
 from project.http.schemas import Patch
 
 TITLE = "Stockroom"
-DESCRIPTION = """A product catalogue with stock, and the accounts of those who keep it.
+DESCRIPTION = """A product catalogue with stock, posts, and the accounts of those who keep them.
 
 Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer …`.
 Refusals are problem documents (RFC 9457). Every answer carries `X-Request-Id`: the one sent, if

@@ -8,7 +8,9 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import text
 
+from project.db import db
 from project.http.app import App
 from tests.conftest import headers_of
 from tests.house.test_openapi import Operation, resolved, validator
@@ -18,6 +20,8 @@ PRODUCTS = "/api/v1/products/"
 SOME_ID = "01KAMZ5Q1V3N6T8W0X2Y4Z6A8B"  # the request id of the examples
 POST = {"title": "On lamps", "content": "They burn."}
 LAMP = {"name": "Desk lamp", "price": "29.90", "stock": 5}
+ADA = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
+NEW = {"password": "battery staple horse"}
 Fixed = dict[str, str]
 
 
@@ -68,7 +72,10 @@ class Documented:
 
 @pytest.fixture
 def api(app: App, client: FlaskClient) -> Documented:
-    """A superuser, whom every guard lets in; the id is not one of the examples."""
+    """A superuser, whom every guard lets in; neither id is one of the examples."""
+    with app.app_context():
+        db.session.execute(text("SELECT setval('sessions_id_seq', 1000000)"))
+        db.session.commit()
     return Documented(client, headers_of(app, is_superuser=True, id=10**9))
 
 
@@ -132,10 +139,53 @@ def test_pages_by_cursor_are_answered_as_documented(api: Documented) -> None:
     assert api.call("list_products", query_string=call, status=200)["total"] is None
 
 
+def test_signing_in_and_out_is_answered_as_documented(api: Documented) -> None:
+    api.call("register", json=ADA, status=201)
+    credentials = {"login": ADA["email"], "password": ADA["password"]}
+    pair = api.call("login", json=credentials, status=200)
+    renewed = api.call("refresh", json={"refresh_token": pair["refresh_token"]}, status=200)
+    api.refused("refresh", json={"refresh_token": pair["refresh_token"]}, status=409)
+    api.refused("refresh", json={"refresh_token": "unknown"}, status=401)
+    headers = {"Authorization": f"Bearer {renewed['access_token']}"}
+    [session] = api.call("list_sessions", headers=headers, status=200)["items"]
+    assert session["is_current"] is True
+    api.call("delete_session", session["id"], headers=headers, status=204)
+    api.call("logout", status=204)
+    api.refused("logout_all", status=401)
+
+
+def test_passwords_are_changed_as_documented(api: Documented) -> None:
+    api.refused("change_password", json={**NEW, "current_password": "wrong"}, status=400)
+    api.call("change_password", json={**NEW, "current_password": PASSWORD}, status=204)
+    api.call("forgot_password", json={"email": "ada@example.org"}, status=202)
+    api.refused("reset_password", json={**NEW, "token": "unknown"}, status=400)
+
+
+def test_users_are_answered_as_documented(api: Documented) -> None:
+    me = api.call("patch_me", json={"bio": "Counts."}, status=200)
+    id = api.call("create_user", json=ADA, status=201)["id"]
+    api.refused("create_user", json={**ADA, "email": "eve@example.org"}, status=400)
+    api.refused("register", json={**ADA, "username": "eve"}, status=400)
+    page = api.call("list_users", query_string={"q": "ADA@"}, status=200)
+    assert [user["id"] for user in page["items"]] == [id]
+    assert api.call("count_users", query_string={"is_active": "true"}, status=200)["count"] >= 2
+    api.call("set_status", json={"ids": [id], "is_active": False}, status=200)
+    api.refused("set_status", json={"ids": [me["id"]], "is_active": False}, status=409)
+    api.call("patch_user", id, json={"full_name": None}, status=200)
+    api.refused("patch_user", me["id"], json={"is_superuser": False}, status=409)
+    api.refused("delete_user", me["id"], status=409)
+    api.call("delete_user", id, status=204)
+
+
+def test_registration_is_closed_in_the_documented_words(
+    api: Documented, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "REGISTRATION", "closed")
+    api.refused("register", json=ADA, status=403)
+
+
 def test_the_rest_is_answered_as_documented(api: Documented) -> None:
-    me = api.call("get_me", status=200)
-    credentials = {"login": me["email"], "password": PASSWORD}
-    assert api.call("login", json=credentials, status=200)["token_type"] == "Bearer"
+    api.call("get_me", status=200)
     api.call("healthz", status=200)
 
 
