@@ -12,7 +12,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
-from email.policy import SMTPUTF8
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, make_msgid, parseaddr
 from functools import partial
 from pathlib import Path
@@ -53,7 +53,7 @@ class Mailer:
             log.error("mail.failed", subject=subject, error=type(error).__name__)
 
     def _message(self, to: str, subject: str, text: str) -> EmailMessage:
-        message = EmailMessage(SMTPUTF8)
+        message = EmailMessage(SMTP)
         message["From"] = self.sender
         message["To"] = to
         message["Subject"] = subject
@@ -67,7 +67,7 @@ class Mailer:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         path = self.folder / f"{ULID()}.eml"
         with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "wb") as file:
-            file.write(message.as_bytes())
+            file.write(message.as_bytes(policy=SMTPUTF8))
         log.info("mail.written", subject=message["Subject"], file=str(path))
 
 

@@ -73,7 +73,7 @@ def refresh(values: dict[str, Any]) -> dict[str, Any]:
 @blp.nothing
 def logout() -> None:
     """Sign out: end this session"""
-    sessions.end(session_id(), actor().id)
+    sessions.leave(session_id())
 
 
 @blp.post("/logout-all")

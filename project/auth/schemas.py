@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from project.http.fields import Email, Int, Secret, Text
 from project.http.schemas import Schema
-from project.users.schemas import Password
+from project.users.schemas import Login, Password
 
 TOKEN = "kPb1vGvUuJ0T7yqH2mE4c8sXo9dLrWfZ3aNiQtYhKzA"
 
@@ -12,7 +12,7 @@ TOKEN = "kPb1vGvUuJ0T7yqH2mE4c8sXo9dLrWfZ3aNiQtYhKzA"
 class LoginIn(Schema):
     """Credentials: `login` is the user name or the e-mail address."""
 
-    login = Text(min=1, max=255, required=True, example="admin")
+    login = Login()
     password = Secret(min=1, max=128, required=True, example="correct horse battery")
 
 

@@ -47,8 +47,10 @@ def authenticate(login: str, password: str) -> User:
     hashed = user.hashed_password if user is not None and user.is_active else None
     if not passwords.matches(hashed, password) or user is None:
         raise wrong_credentials()
-    credentials.renew_hash(user, password)
-    return user
+    held = credentials.hold_with(user, password)
+    if held is None:
+        raise wrong_credentials()
+    return held
 
 
 def refresh(token: str) -> tuple[Session, str]:

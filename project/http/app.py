@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import NoReturn
 
-from flask import Flask, Request, request
+from flask import Flask, Request, Response, request
 from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
 from flask.typing import ResponseReturnValue
@@ -58,6 +58,13 @@ class App(Flask):
         body.receive(request)
         with transaction():
             return super().dispatch_request()
+
+    def make_default_options_response(self) -> Response:
+        """The methods of either spelling; werkzeug looks at one only."""
+        response = super().make_default_options_response()
+        if (adapter := request_ctx.url_adapter) is not None:
+            response.allow.update(adapter.allowed_methods(request.path.rstrip("/") + "/"))
+        return response
 
     def raise_routing_exception(self, request: Request) -> NoReturn:
         """A method that is not allowed is so under either spelling; werkzeug looks at one only."""

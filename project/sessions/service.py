@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, select, update
 
 from project.db import announce, db, save
 from project.errors import Conflict, NotFound, Unauthorized
@@ -68,19 +68,18 @@ def refresh(token: str) -> tuple[Session, str]:
 
 def end(id: int, user_id: int) -> None:
     """End a session of this user; raises NotFound."""
-    ended = delete(Session).where(Session.id == id, Session.user_id == user_id)
-    if db.session.scalar(ended.returning(Session.id)) is None:
+    if not _end(Session.id == id, Session.user_id == user_id):
         raise NotFound(f"Session with id {id} not found")
-    announce("session.ended", session_id=id, user_id=user_id)
+
+
+def leave(id: int) -> None:
+    """End the session one is in; that it ended a moment ago is as well."""
+    _end(Session.id == id)
 
 
 def end_all(user_ids: Collection[int], *, but: int | None = None) -> int:
     """End every session of these users, but perhaps one; how many there were."""
-    ended = delete(Session).where(Session.user_id.in_(user_ids), Session.id.is_distinct_from(but))
-    rows = db.session.execute(ended.returning(Session.id, Session.user_id)).all()
-    for id, user_id in rows:
-        announce("session.ended", session_id=id, user_id=user_id)
-    return len(rows)
+    return _end(Session.user_id.in_(user_ids), Session.id.is_distinct_from(but))
 
 
 def unknown_token() -> Unauthorized:
@@ -94,12 +93,20 @@ def raced() -> Conflict:
     return Conflict(sentence, code="refresh_raced")
 
 
+def _end(*which: ColumnElement[bool]) -> int:
+    ended = delete(Session).where(*which).returning(Session.id, Session.user_id)
+    rows = db.session.execute(ended).all()
+    for id, user_id in rows:
+        announce("session.ended", session_id=id, user_id=user_id)
+    return len(rows)
+
+
 def _used_before(session: Session, hashed: bytes) -> Conflict | Unauthorized:
     age = func.clock_timestamp() - RefreshToken.used_at
     if db.session.scalar(select(age < LEEWAY).where(RefreshToken.hash == hashed)):
         return raced()
     announce("session.token_reused", session_id=session.id, user_id=session.user_id)
-    end(session.id, session.user_id)
+    leave(session.id)
     return Reused(unknown_token().sentence, code=unknown_token().code)
 
 

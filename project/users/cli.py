@@ -11,7 +11,7 @@ from project.http.body import load
 from project.sessions import service as sessions
 from project.users import service
 from project.users.models import User
-from project.users.schemas import UserIn, UserPatch
+from project.users.schemas import LoginName, UserIn, UserPatch, UserQuery
 
 users = Group("users", help="Accounts.")
 password_option = click.option("--password", prompt=True, hide_input=True, confirmation_prompt=True)
@@ -38,7 +38,8 @@ def create(username: str, email: str, password: str, superuser: bool) -> None:
 @click.option("--superusers", is_flag=True, help="Only superusers.")
 def list_users(q: str | None, inactive: bool, superusers: bool) -> None:
     """List accounts, or those with PART in a name or an address."""
-    found = service.search(q, False if inactive else None).order_by(User.id)
+    query = load(UserQuery(), {} if q is None else {"q": q})
+    found = service.search(**query, is_active=False if inactive else None).order_by(User.id)
     if superusers:
         found = found.where(User.is_superuser)
     click.echo(COLUMNS.format("id", "user name", "e-mail", "active", "superuser", "since"))
@@ -89,7 +90,7 @@ def end(login: str) -> None:
 
 def _named(login: str) -> User:
     """The user of this name or e-mail address."""
-    user = service.by_login(login)
+    user = service.by_login(load(LoginName(), {"name": login})["name"])
     if user is None:
         raise NotFound(f"There is no user {login!r}.")
     return user

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select, update
 
 from project.db import announce, db, revise, save
 from project.errors import Refused
@@ -18,21 +18,41 @@ from project.users.models import PasswordReset, User
 LIFETIME = timedelta(hours=1)  # of a token that replaces a lost password
 
 
+def hold(*conditions: ColumnElement[bool]) -> User | None:
+    """Lock an active user as he is now, until the end; None if the conditions no longer hold.
+
+    Comparing a password takes long enough for somebody else to change it. Whoever then acts on the
+    result holds the user first, and sessions and tokens after: one order, so no deadlocks.
+    """
+    held = select(User).where(User.is_active, *conditions).with_for_update(key_share=True)
+    return db.session.scalar(held.execution_options(populate_existing=True))
+
+
+def hold_with(user: User, password: str) -> User | None:
+    """Lock the user if this is the password still; its hash is renewed if it is of another make."""
+    verified = user.hashed_password
+    renewed = passwords.hash(password) if passwords.is_outdated(verified) else None
+    held = hold(User.id == user.id)
+    if held is None:
+        return None
+    if held.hashed_password != verified:  # perhaps only renewed
+        return held if passwords.matches(held.hashed_password, password) else None
+    if renewed is not None:
+        same = update(User).where(User.id == user.id)
+        db.session.execute(same.values(hashed_password=renewed))
+    return held
+
+
 def change(user: User, current: str, password: str, *, session_id: int) -> None:
     """Give oneself a new password; every other session ends. Raises Refused."""
     if not passwords.matches(user.hashed_password, current):
         raise wrong_password()
-    revise(User, user.id, {"hashed_password": passwords.hash(password)})
+    new = {"hashed_password": passwords.hash(password)}
+    if hold(User.id == user.id, User.hashed_password == user.hashed_password) is None:
+        raise wrong_password()
+    revise(User, user.id, new)
     revoke([user.id], but=session_id)
     announce("user.password_changed", user_id=user.id)
-
-
-def renew_hash(user: User, password: str) -> None:
-    """Hash a password that was right once more, if its hash is of weaker make than today's."""
-    outdated = user.hashed_password
-    if passwords.is_outdated(outdated):
-        same = update(User).where(User.id == user.id, User.hashed_password == outdated)
-        db.session.execute(same.values(hashed_password=passwords.hash(password)))
 
 
 def begin_reset(email: str) -> tuple[User | None, str]:
@@ -40,9 +60,9 @@ def begin_reset(email: str) -> tuple[User | None, str]:
 
     The same statements and the same writing whether or not there is one: time tells nobody.
     """
-    db.session.execute(delete(PasswordReset).where(PasswordReset.expires_at <= func.now()))
     token = secrets.token_urlsafe(32)
-    owner = db.session.scalar(select(User).where(User.email == email, User.is_active))
+    owner = hold(User.email == email)
+    _sweep()
     user_id, expires_at = owner and owner.id, func.now() + LIFETIME
     save(PasswordReset(hash=_hash(token), user_id=user_id, expires_at=expires_at))
     return owner, token
@@ -50,13 +70,15 @@ def begin_reset(email: str) -> tuple[User | None, str]:
 
 def reset(token: str, password: str) -> None:
     """Replace a lost password; the token counts once, in one hour. Every session ends."""
-    used = delete(PasswordReset).where(
-        PasswordReset.hash == _hash(token), PasswordReset.expires_at > func.now()
-    )
-    user_id = db.session.scalar(used.returning(PasswordReset.user_id))
+    named = PasswordReset.hash == _hash(token), PasswordReset.expires_at > func.now()
+    user_id = db.session.scalar(select(PasswordReset.user_id).where(*named))
     if user_id is None:
         raise wrong_reset()
-    revise(User, user_id, {"hashed_password": passwords.hash(password)})
+    new = {"hashed_password": passwords.hash(password)}
+    used = delete(PasswordReset).where(*named).returning(PasswordReset.user_id)
+    if hold(User.id == user_id) is None or db.session.scalar(used) is None:
+        raise wrong_reset()
+    revise(User, user_id, new)
     revoke([user_id])
     announce("user.password_changed", user_id=user_id)
 
@@ -70,6 +92,13 @@ def revoke(ids: Collection[int], *, but: int | None = None) -> None:
 def forget_resets(ids: Collection[int]) -> None:
     """What was mailed to an address before is worth nothing now."""
     db.session.execute(delete(PasswordReset).where(PasswordReset.user_id.in_(ids)))
+
+
+def _sweep() -> None:
+    """Delete what has expired, and wait for nobody who does so too."""
+    expired = select(PasswordReset.hash).where(PasswordReset.expires_at <= func.now())
+    free = expired.with_for_update(skip_locked=True).scalar_subquery()
+    db.session.execute(delete(PasswordReset).where(PasswordReset.hash.in_(free)))
 
 
 def wrong_password() -> Refused:

@@ -23,10 +23,10 @@ def hash(password: str) -> str:
 
 def matches(hashed: str | None, password: str) -> bool:
     """Whether the password is the hashed one; None costs as long as a wrong one."""
-    dummy = _dummy()
     try:
         with AT_ONCE:
-            return HASHER.verify(hashed or dummy, password) and hashed is not None
+            dummy = _dummy()
+            return HASHER.verify(dummy if hashed is None else hashed, password) and bool(hashed)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from email_validator import EmailNotValidError, validate_email
+
 from project.http.fields import Email, Ids, Int, Secret, StrictBoolean, Text
 from project.http.schemas import Patch, Query, Schema, Stored
 from project.users import passwords
@@ -24,6 +26,22 @@ class Username(Text):
         return {"pattern": rf"^{name}$" if self.dump_only else rf"^\s*{name}\s*$"}
 
 
+class Login(Text):
+    """A user name or an e-mail address, in any spelling of the one that is stored."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min=1, max=255, required=True, example="admin", **kwargs)
+
+    def clean(self, value: str) -> str:
+        text = super().clean(value).lower()
+        if "@" not in text:
+            return text
+        try:
+            return validate_email(text, check_deliverability=False).normalized.lower()
+        except EmailNotValidError:
+            return text  # which then nobody has
+
+
 class Password(Secret):
     """A new password: 8 to 128 characters, and not one that everybody tries first."""
 
@@ -37,6 +55,12 @@ class Password(Secret):
         if passwords.is_common(password):
             raise self.make_error("too_common")
         return password
+
+
+class LoginName(Schema):
+    """Whom somebody means."""
+
+    name = Login()
 
 
 class AccountIn(Schema):

@@ -34,7 +34,8 @@ def search(q: str | None = None, is_active: bool | None = None) -> Select[User]:
 
 def count(is_active: bool | None = None) -> int:
     """How many users there are, or active ones, or others."""
-    counted = search(is_active=is_active).with_only_columns(func.count())
+    found = search(is_active=is_active)
+    counted = found.with_only_columns(func.count(), maintain_column_froms=True)
     return int(db.session.scalar(counted) or 0)
 
 
