@@ -1,6 +1,9 @@
 """How gunicorn serves: loopback unless told otherwise, a connection for every thread."""
 
+import logging
+import re
 import sys
+from typing import Any
 
 from config import Config, ConfigError
 from project.embedded import Cluster, EmbeddedError
@@ -21,3 +24,19 @@ keepalive = 30
 limit_request_line = 8190  # a search of 255 emoji is 3,060 bytes, a cursor up to 2,000
 accesslog = None  # the application writes one JSON line per request
 control_socket_disable = True
+
+
+def on_starting(_: object) -> None:
+    """A malformed request is logged without what it said: it may hold a token."""
+    logging.getLogger("gunicorn.error").addFilter(without_content)
+
+
+def without_content(record: logging.LogRecord) -> bool:
+    """gunicorn's own sentence about a request, cut before it quotes."""
+    record.msg = re.sub(r"(?s)(Invalid request from ip=[^:]*: [\w ]+).*", r"\1", str(record.msg))
+    return True
+
+
+def worker_exit(_: object, worker: Any) -> None:
+    """No worker stays for a mail server that is away."""
+    worker.app.callable.extensions["mailer"].close()

@@ -8,7 +8,6 @@ from flask_migrate import Migrate
 
 from config import ROOT, Config
 from project import logs, mail
-from project.auth import tokens
 from project.db import session
 from project.embedded import Cluster
 from project.features import ROOMS
@@ -30,11 +29,12 @@ def create_app(config: Config) -> App:
         session.init_app(app, cluster.url, config.threads, before_connecting=cluster.ensure)
     Migrate(app, session.db, directory=str(ROOT / "migrations"), render_as_batch=False)
     mail.init_app(app)
-    tokens.init_app(app)
     limits.init_app(app)
     api = Api(app)
     app.register_blueprint(docs.blp)
     for room in ROOMS:
+        if room.setup is not None:
+            room.setup(app)
         if room.blueprint is not None:
             api.register_blueprint(room.blueprint, url_prefix=room.at)
         if room.commands is not None:

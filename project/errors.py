@@ -12,11 +12,14 @@ class Refusal(Exception):
     """A no, in one sentence for a person, with a stable code and members for programs."""
 
     code = "refused"
-    keeps = False  # whether what was written before it stays: raising is else rolling back
+    sentence = ""
+    keeps = False  # whether what was written before it stays; otherwise raising rolls back
 
-    def __init__(self, sentence: str, *, code: str | None = None, **members: Any) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(
+        self, sentence: str | None = None, *, code: str | None = None, **members: Any
+    ) -> None:
+        self.sentence = sentence or self.sentence
+        super().__init__(self.sentence)
         self.code = code or self.code
         self.members = members
 
@@ -38,12 +41,19 @@ class Unauthorized(Refusal):
     """Nobody we know, or no longer."""
 
     code = "unauthorized"
+    sentence = "Sign in: send Authorization: Bearer and an access token that is still valid."
 
 
 class Forbidden(Refusal):
     """Somebody we know, who may not."""
 
     code = "forbidden"
+
+
+class OnlySuperusers(Forbidden):
+    """What only those may do who keep the house."""
+
+    sentence = "Only a superuser may do this."
 
 
 class NotFound(Refusal):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import click
 
 from project.auth import routes as auth
+from project.auth import tokens
 from project.embedded import cli as embedded
 from project.health import routes as health
+from project.http.app import App
 from project.http.blueprint import Blueprint
 from project.posts import routes as posts
 from project.products import cli as products_cli
@@ -22,16 +25,17 @@ from project.welcome import welcome
 
 @dataclass(frozen=True)
 class Room:
-    """What a room adds to the application: addresses, commands, or both."""
+    """What a room adds to the application: addresses, commands, and what it must set up first."""
 
     blueprint: Blueprint | None = None
     at: str = ""
     commands: click.Command | None = None
+    setup: Callable[[App], None] | None = None
 
 
 ROOMS = (
     Room(health.blp),
-    Room(auth.blp, "/api/v1/auth"),
+    Room(auth.blp, "/api/v1/auth", setup=tokens.init_app),
     Room(sessions.blp, "/api/v1/auth/sessions"),
     Room(users.blp, "/api/v1/users", users_cli.users),
     Room(products.blp, "/api/v1/products", products_cli.products),

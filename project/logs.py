@@ -25,9 +25,9 @@ class _StandardError:
 
 
 def _without_details(_: Any, __: str, event: Any) -> Any:
-    """The driver's DETAIL shows whole rows, passwords' hashes and all."""
+    """What the driver adds to its first line shows whole rows, as in `db/rules.py`."""
     if "exception" in event:
-        event["exception"] = re.sub(r"\nDETAIL: .*", "", event["exception"])
+        event["exception"] = re.sub(r"(?s)\nDETAIL: .*", "", event["exception"])
     return event
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import smtplib
 import ssl
+import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, make_msgid, parseaddr
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -26,6 +27,8 @@ from project.db import after_commit
 
 log = structlog.get_logger("project")
 PATIENCE = 10  # seconds for each step of the conversation with the mail server
+PAUSE = 0.05  # seconds that let the answer go first: composing would slow it, and so tell of a mail
+MOST = 1000  # mails that may wait
 
 
 @dataclass(frozen=True)
@@ -38,18 +41,36 @@ class Mailer:
     sender: str
     folder: Path
     thread: ThreadPoolExecutor = field(default_factory=partial(ThreadPoolExecutor, 1, "mail"))
+    waiting: set[Future[None]] = field(default_factory=set)
+
+    def post(self, to: str, subject: str, text: str) -> None:
+        """Deliver it soon; what would wait behind too many others is dropped."""
+        if len(self.waiting) >= MOST:
+            log.error("mail.failed", subject=subject, error="TooManyWaiting")
+            return
+        context = copy_context()  # with the request id, for the log
+        future = self.thread.submit(context.run, self.deliver, to, subject, text)
+        self.waiting.add(future)
+        future.add_done_callback(self.waiting.discard)
+
+    def close(self) -> None:
+        """Drop what waits: a process that ends may not stay for a mail server that is away."""
+        dropped = [future for future in list(self.waiting) if future.cancel()]
+        if dropped:
+            log.error("mail.dropped", count=len(dropped))
 
     def deliver(self, to: str, subject: str, text: str) -> None:
         """Send it or write it down; a failure is logged, without the address."""
         try:
+            time.sleep(PAUSE)
             message = self._message(to, subject, text)
             if self.url is None:
                 self._write(message)
             else:
                 with _connected(urlsplit(self.url)) as smtp:
-                    smtp.send_message(message)
+                    smtp.send_message(message, to_addrs=[to])
                 log.info("mail.sent", subject=subject)
-        except (OSError, ValueError, smtplib.SMTPException) as error:
+        except Exception as error:  # nobody else would hear of it: this is a thread's last line
             log.error("mail.failed", subject=subject, error=type(error).__name__)
 
     def _message(self, to: str, subject: str, text: str) -> EmailMessage:
@@ -81,25 +102,34 @@ def init_app(app: Flask) -> None:
 def send(to: str, subject: str, text: str) -> None:
     """Send a mail once the transaction has committed, and only then."""
     mailer: Mailer = current_app.extensions["mailer"]
-    context = copy_context()  # with the request id, for the log
-    after_commit(partial(mailer.thread.submit, context.run, mailer.deliver, to, subject, text))
+    after_commit(partial(mailer.post, to, subject, text))
 
 
 @contextmanager
 def _connected(url: SplitResult) -> Iterator[smtplib.SMTP]:
-    """A conversation with the server, encrypted where it offers that, signed in where we can."""
-    host, secure = url.hostname or "", ssl.create_default_context()
+    """A conversation with the server, encrypted where it can be; no password goes in clear."""
+    host = url.hostname or ""
     if url.scheme == "smtps":
         smtp: smtplib.SMTP = smtplib.SMTP_SSL(
-            host, url.port or 465, timeout=PATIENCE, context=secure
+            host, url.port or 465, timeout=PATIENCE, context=_trusted()
         )
     else:
         smtp = smtplib.SMTP(host, url.port or 587, timeout=PATIENCE)
     with smtp:
         smtp.ehlo()
-        if url.scheme == "smtp" and smtp.has_extn("starttls"):
-            smtp.starttls(context=secure)
+        encrypted = url.scheme == "smtps"
+        if not encrypted and smtp.has_extn("starttls"):
+            smtp.starttls(context=_trusted())
             smtp.ehlo()
+            encrypted = True
+        if url.username and not encrypted:
+            raise smtplib.SMTPNotSupportedError("no STARTTLS, so the password stays here")
         if url.username:
             smtp.login(unquote(url.username), unquote(url.password or ""))
         yield smtp
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates this machine trusts; reading them takes time."""
+    return ssl.create_default_context()

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sessions")),
     )
     op.create_index("ix_sessions_user_id", "sessions", ["user_id", "id"])
+    op.create_index("ix_sessions_expires_at", "sessions", ["expires_at"])
 
     op.create_table(
         "refresh_tokens",

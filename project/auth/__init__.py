@@ -1,1 +1,1 @@
-"""Signing in."""
+"""Registering, signing in and out, lost passwords."""

@@ -4,61 +4,54 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app, request
+from flask import current_app
 
 from project.auth import service, tokens
 from project.auth.schemas import ForgotIn, LoginIn, RefreshIn, ResetIn, TokenOut
-from project.errors import Forbidden, Refused
 from project.http import limits
 from project.http.blueprint import Blueprint
 from project.http.guards import actor, session_id
+from project.http.trace import user_agent
 from project.sessions import service as sessions
 from project.users import credentials
-from project.users import service as users
 from project.users.models import User
+from project.users.routes import EMAIL_TAKEN, NAME_TAKEN
 from project.users.schemas import AccountIn, UserOut
 
 blp = Blueprint("auth", __name__, description="Signing in and out.")
-
-CLOSED = Forbidden("Registration is closed; ask a superuser.", code="registration_closed")
-NAME_TAKEN = Refused("User name 'ada' is taken", code="duplicate_username")
-EMAIL_TAKEN = Refused("E-mail 'ada@example.org' is taken", code="duplicate_email")
 
 
 @blp.post("/register")
 @blp.public
 @blp.arguments(AccountIn)
-@blp.created(UserOut, at="profiles.get_user")
-@blp.refuses(CLOSED, NAME_TAKEN, EMAIL_TAKEN)
+@blp.created(UserOut, at="users.patch_user")
+@blp.refuses(service.RegistrationClosed, NAME_TAKEN, EMAIL_TAKEN)
 def register(values: dict[str, Any]) -> User:
     """Make an account for oneself
 
     Where registration is open; else superusers make accounts.
     """
-    if current_app.config["REGISTRATION"] != "open":
-        raise Forbidden(CLOSED.sentence, code=CLOSED.code)
-    return users.create(values)
+    return service.register(values, is_open=current_app.config["REGISTRATION"] == "open")
 
 
 @blp.post("/login")
 @blp.public
 @blp.limited("login_address")
 @blp.arguments(LoginIn)
-@blp.limited("login", by=lambda values: service.account(values["login"]))
+@blp.limited("login", by=lambda values: service.tries_key(values["login"]))
 @blp.document(TokenOut)
-@blp.refuses(service.wrong_credentials())
+@blp.refuses(service.WrongCredentials)
 def login(values: dict[str, Any]) -> dict[str, Any]:
     """Sign in"""
-    user = service.authenticate(**values)
-    agent = "".join(filter(str.isprintable, request.user_agent.string))[:255]
-    return tokens.issue(*sessions.start(user.id, agent, limits.address()))
+    where = {"user_agent": user_agent(), "address": limits.address()}
+    return tokens.issue(*service.sign_in(**values, **where))
 
 
 @blp.post("/refresh")
 @blp.public
 @blp.arguments(RefreshIn)
 @blp.document(TokenOut)
-@blp.refuses(sessions.unknown_token(), sessions.raced())
+@blp.refuses(sessions.InvalidRefreshToken, sessions.RefreshRaced)
 def refresh(values: dict[str, Any]) -> dict[str, Any]:
     """Get the next pair of tokens
 
@@ -101,7 +94,7 @@ def forgot_password(values: dict[str, Any]) -> None:
 @blp.public
 @blp.arguments(ResetIn)
 @blp.nothing
-@blp.refuses(credentials.wrong_reset())
+@blp.refuses(credentials.InvalidResetToken)
 def reset_password(values: dict[str, Any]) -> None:
     """Replace a lost password by means of the token that was mailed
 

@@ -1,12 +1,14 @@
-"""Who somebody is."""
+"""Registering, signing in, and replacing lost passwords."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import select
 
 from project import mail
 from project.db import db
-from project.errors import Unauthorized
+from project.errors import Forbidden, Unauthorized
 from project.sessions import service as sessions
 from project.sessions.models import Session
 from project.users import credentials, passwords
@@ -29,35 +31,65 @@ Send it with this token to POST /api/v1/auth/password/reset:
 {{"token": "{token}", "password": "..."}}"""
 
 
+class WrongCredentials(Unauthorized):
+    """One sentence for unknown, inactive and mistyped."""
+
+    code = "wrong_credentials"
+    sentence = "Wrong user name, e-mail or password."
+
+
+class RegistrationClosed(Forbidden):
+    """Accounts are made by superusers here."""
+
+    code = "registration_closed"
+    sentence = "Registration is closed; ask a superuser."
+
+
 def signed_in(user_id: int, session_id: int) -> User | None:
     """The active user whose session is still there: the one question of every guarded request."""
     theirs = (User.id == user_id, Session.id == session_id, User.is_active)
     return db.session.scalar(select(User).join(Session, Session.user_id == User.id).where(*theirs))
 
 
-def account(login: str) -> str:
+def tries_key(login: str) -> str:
     """What tries of this login are counted for: the account, whichever of its names was typed."""
     user = users.by_login(login)
-    return f"login {login}" if user is None else users.account(user)
+    return f"login {login}" if user is None else users.tries_key(user)
+
+
+def register(values: dict[str, Any], *, is_open: bool) -> User:
+    """Make an account for oneself; raises RegistrationClosed."""
+    if not is_open:
+        raise RegistrationClosed
+    return users.create(values)
 
 
 def authenticate(login: str, password: str) -> User:
-    """The active user with these credentials; one sentence and one effort for every no."""
+    """The active user with these credentials, held to the end; raises WrongCredentials.
+
+    One sentence and one effort for every no.
+    """
     user = users.by_login(login)
     hashed = user.hashed_password if user is not None and user.is_active else None
     if not passwords.matches(hashed, password) or user is None:
-        raise wrong_credentials()
-    held = credentials.hold_with(user, password)
+        raise WrongCredentials
+    held = credentials.confirm(user, password)
     if held is None:
-        raise wrong_credentials()
+        raise WrongCredentials
     return held
+
+
+def sign_in(login: str, password: str, *, user_agent: str, address: str) -> tuple[Session, str]:
+    """A new session and its refresh token; raises WrongCredentials."""
+    user = authenticate(login, password)
+    return sessions.start(user.id, user_agent, address)
 
 
 def refresh(token: str) -> tuple[Session, str]:
     """Go on with a session; raises Unauthorized or Conflict."""
     session, new = sessions.refresh(token)
     if users.active(session.user_id) is None:
-        raise sessions.unknown_token()
+        raise sessions.InvalidRefreshToken
     return session, new
 
 
@@ -69,8 +101,3 @@ def forgot(email: str, page: str) -> None:
         way = BY_PAGE.format(url=url) if page else BY_CALL.format(token=token)
         text = RESET.format(username=user.username, way=way)
         mail.send(user.email, "Choose a new password", text)
-
-
-def wrong_credentials() -> Unauthorized:
-    """One sentence for unknown, inactive and mistyped."""
-    return Unauthorized("Wrong user name, e-mail or password.", code="wrong_credentials")

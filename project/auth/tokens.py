@@ -76,7 +76,7 @@ def _complete(header: dict[str, Any], claims: dict[str, Any]) -> bool:
 
 
 def _owner(header: dict[str, Any], claims: dict[str, Any]) -> User | None:
-    """The token's user as he is now, if he and the session are still there."""
+    """The token's user, if active, and if the session is still there."""
     ids = claims["sub"], claims["sid"]
     if not all(isinstance(id, str) and ID.fullmatch(id) for id in ids):
         return None

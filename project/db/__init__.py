@@ -4,7 +4,18 @@ from project.db.models import Base, Id, Instant, Item
 from project.db.probe import probe
 from project.db.rules import rule
 from project.db.session import after_commit, announce, db, reading, transaction
-from project.db.verbs import INT4, INT8, fetch, matching, remove, revise, revise_if, save
+from project.db.verbs import (
+    INT4,
+    INT8,
+    count,
+    fetch,
+    matching,
+    remove,
+    revise,
+    revise_if,
+    save,
+    sweep,
+)
 
 __all__ = [
     "INT4",
@@ -15,6 +26,7 @@ __all__ = [
     "Item",
     "after_commit",
     "announce",
+    "count",
     "db",
     "fetch",
     "matching",
@@ -25,5 +37,6 @@ __all__ = [
     "revise_if",
     "rule",
     "save",
+    "sweep",
     "transaction",
 ]

@@ -27,15 +27,18 @@ class Rule:
     code: str
     sentence: str
     conflict: tuple[str, ...]
+    kind: type[Refusal]
 
 
-def rule(code: str, sentence: str, *, conflict: tuple[str, ...] = ()) -> dict[str, Any]:
-    """`info=` for a constraint: breaking it raises Refused with this code and sentence.
+def rule(
+    code: str, sentence: str, *, conflict: tuple[str, ...] = (), kind: type[Refusal] = Refused
+) -> dict[str, Any]:
+    """`info=` for a constraint or a foreign key: breaking it raises `kind` in these words.
 
     For a unique constraint of one column `{column}` in the sentence is the value refused, and
     `conflict` names the columns of the row in the way that the refusal carries along.
     """
-    return {"rule": Rule(code, sentence, conflict)}
+    return {"rule": Rule(code, sentence, conflict, kind)}
 
 
 class Duplicate(Refused):
@@ -48,8 +51,18 @@ class Duplicate(Refused):
 def translate(context: ExceptionContext) -> None:
     """Raise the driver's complaint as one of the family; an unknown one stays a bug."""
     error = context.original_exception
-    if isinstance(error, psycopg2.Error) and (refusal := _refusal(error, context.is_disconnect)):
+    if not isinstance(error, psycopg2.Error):
+        return
+    if refusal := _refusal(error, context.is_disconnect):
         raise refusal from error
+    _withhold_details(error, context.sqlalchemy_exception)
+
+
+def _withhold_details(error: psycopg2.Error, wrapped: Exception | None) -> None:
+    """Let the log hear the first line only: what follows shows whole rows, hashes and all."""
+    error.args = (error.diag.message_primary,)
+    if wrapped is not None:
+        wrapped.args = (f"({type(error).__name__}) {error.diag.message_primary}",)
 
 
 def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
@@ -80,7 +93,7 @@ def _broken(broken: Rule, table: Table, detail: str) -> Refusal:
     """The constraint's sentence, with the value PostgreSQL names: `Key (name)=(Lamp) …`."""
     key = re.match(r"[^(]*\((\w+)\)=\((.*)\)", detail, re.DOTALL)
     if key is None:
-        return Refused(broken.sentence, code=broken.code)
+        return broken.kind(broken.sentence, code=broken.code)
     column, value = key.groups()
     refusal = Duplicate(broken.sentence.format_map({column: value}), code=broken.code)
     if broken.conflict:
@@ -92,9 +105,16 @@ def _broken(broken: Rule, table: Table, detail: str) -> Refusal:
 @cache
 def _rules() -> dict[str, tuple[Rule, Table]]:
     """Every rule by the name of its constraint or unique index."""
-    return {
-        str(getattr(kept, "name", "")): (kept.info["rule"], table)
+    kept = (
+        (getattr(part, "name", ""), part.info, table)
         for table in Base.metadata.tables.values()
-        for kept in (*table.constraints, *table.indexes)
-        if "rule" in kept.info
+        for part in (*table.constraints, *table.indexes)
+    )
+    keys = (
+        (key.constraint and key.constraint.name, key.info, table)
+        for table in Base.metadata.tables.values()
+        for key in table.foreign_keys
+    )
+    return {
+        str(name): (info["rule"], table) for name, info, table in (*kept, *keys) if "rule" in info
     }

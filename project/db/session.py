@@ -97,7 +97,10 @@ def transaction() -> Iterator[None]:
         session.rollback()
         raise
     for action in session.info["following"]:
-        action()
+        try:
+            action()
+        except Exception:  # the transaction is done: whatever follows can no longer refuse it
+            log.exception("after_commit_failed")
     if kept is not None:
         raise kept
 

@@ -1,11 +1,22 @@
-"""The verbs services speak: fetch, matching, save, revise, remove."""
+"""The verbs services speak: fetch, count, matching, save, revise, remove, sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, ColumnExpressionArgument, delete, func, or_, true, update
+from sqlalchemy import (
+    ColumnElement,
+    ColumnExpressionArgument,
+    Select,
+    delete,
+    func,
+    inspect,
+    or_,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.orm import InstrumentedAttribute
 
 from project.db.models import Base, Item
@@ -19,11 +30,22 @@ Row = TypeVar("Row", bound=Base)
 Kept = TypeVar("Kept", bound=Item)
 
 
-def fetch(model: type[Row], id: int, *, lock: bool = False) -> Row:
-    """The row with this id, as it is now and held to the end if `lock`; raises NotFound."""
-    found = None
-    if id <= INT8:
-        found = db.session.get(model, id, with_for_update=lock or None, populate_existing=lock)
+def fetch(
+    model: type[Row], id: int, *, among: Select[Row] | None = None, lock: bool = False
+) -> Row:
+    """The row with this id; raises NotFound.
+
+    among: where to look, if not everywhere; what lies outside is missing like any other.
+    lock: read it as it is now, and hold it to the end; rows that refer to it may still be made.
+    """
+    found: Row | None = None
+    if id > INT8:
+        pass  # and PostgreSQL would search the whole table for such a number
+    elif among is not None:
+        found = db.session.scalar(among.where(inspect(model).primary_key[0] == id))
+    else:
+        held = {"key_share": True} if lock else None
+        found = db.session.get(model, id, with_for_update=held, populate_existing=lock)
     if found is None:
         raise NotFound(f"{model.__name__} with id {id} not found")
     return found
@@ -81,9 +103,24 @@ def revise_if(
 
 def remove(model: type[Kept], id: int, versions: Collection[int] | None = None) -> None:
     """Delete one row for good; raises NotFound, and Stale for another version."""
-    row = fetch(model, id, lock=True)
-    _compare(row, versions)
-    db.session.execute(delete(model).where(model.id == id))
+    named = [model.id == id, *([] if versions is None else [model.version.in_(versions)])]
+    statement = delete(model).where(*named).returning(model.id)
+    if id > INT8 or db.session.scalar(statement) is None:
+        _compare(fetch(model, id, lock=True), versions)
+        db.session.execute(statement)
+
+
+def sweep(key: InstrumentedAttribute[Any], expires_at: InstrumentedAttribute[Any]) -> None:
+    """Delete some rows that have expired, and wait for nobody who holds one."""
+    expired = select(key).where(expires_at <= func.now()).limit(1000)
+    free = expired.with_for_update(skip_locked=True).scalar_subquery()
+    db.session.execute(delete(key.class_).where(key.in_(free)))
+
+
+def count(found: Select[Any]) -> int:
+    """How many rows a Select finds."""
+    counted = found.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
+    return int(db.session.scalar(counted) or 0)
 
 
 def _compare(row: Item, versions: Collection[int] | None) -> None:

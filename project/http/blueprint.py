@@ -55,12 +55,12 @@ class Blueprint(flask_smorest.Blueprint):
 
     def self_or_superuser(self, view: View) -> View:
         """Only the user whose id is in the address, and superusers; documents 401 and 403."""
-        forbidden = errors.Forbidden(guards.NOT_YOURS)
+        forbidden = guards.OnlySelf
         return self._guarded(view, guards.self_or_superuser, errors.Unauthorized, forbidden)
 
     def superuser(self, view: View) -> View:
         """Only superusers may call; documents 401 and 403."""
-        return self._guarded(view, guards.superuser, errors.Unauthorized, errors.Forbidden)
+        return self._guarded(view, guards.superuser, errors.Unauthorized, errors.OnlySuperusers)
 
     def limited(self, name: str, by: Callable[..., object] | None = None) -> Decorator:
         """Count calls for the limit RATELIMIT_<NAME>, by address or by what `by` makes of them.

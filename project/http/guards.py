@@ -5,6 +5,7 @@ Rooms above tell this one how a token finds its user: see `project/auth/tokens.p
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,15 +14,20 @@ from flask_jwt_extended import get_current_user, get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import PyJWTError
 
-from project.errors import Forbidden, Unauthorized
+from project.errors import Forbidden, OnlySuperusers, Unauthorized
 from project.http.problems import InvalidToken
 
 Guard = Callable[[], None]
 
-SENTENCE = "Sign in: send Authorization: Bearer and an access token that is still valid."
-NOT_YOURS = "Only the user and superusers may do this."
 LONGEST = 4096  # characters of a token; ours have some 500
-ODD = (ValueError, TypeError, ArithmeticError, RecursionError)  # of claims no issuer would write
+TOKEN = re.compile(r" *[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+ *")  # RFC 7515 section 7.1
+ODD = (ValueError, TypeError, ArithmeticError, RecursionError)  # of parts no issuer would write
+
+
+class OnlySelf(Forbidden):
+    """What is somebody's own."""
+
+    sentence = "Only the user and superusers may do this."
 
 
 def public() -> None:
@@ -36,33 +42,37 @@ def optionally_signed_in() -> None:
 
 def signed_in() -> None:
     """Any active user with a valid access token; raises Unauthorized."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer":
-        raise Unauthorized(SENTENCE)
-    if len(token) > LONGEST:
-        raise InvalidToken(SENTENCE)
-    # RFC 9110 section 11.1: a scheme is read in any case; the library knows one
-    request.environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    request.environ["HTTP_AUTHORIZATION"] = f"Bearer {bearer()}"  # as the library spells it
     try:
         verify_jwt_in_request()
     except (JWTExtendedException, PyJWTError, *ODD):
-        raise InvalidToken(SENTENCE) from None
+        raise InvalidToken from None
     g.user = get_current_user()
     g.user_id = g.user.id
+
+
+def bearer() -> str:
+    """What may be a token of ours in the Authorization header; raises Unauthorized."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":  # in any case: RFC 9110 section 11.1
+        raise Unauthorized
+    if len(token) > LONGEST or not TOKEN.fullmatch(token):
+        raise InvalidToken
+    return token.strip()
 
 
 def self_or_superuser() -> None:
     """The user whom the address names, or a superuser; raises Unauthorized or Forbidden."""
     signed_in()
     if not actor().is_superuser and actor().id != (request.view_args or {})["id"]:
-        raise Forbidden(NOT_YOURS)
+        raise OnlySelf
 
 
 def superuser() -> None:
     """A superuser; raises Unauthorized or Forbidden."""
     signed_in()
     if not actor().is_superuser:
-        raise Forbidden("Only a superuser may do this.")
+        raise OnlySuperusers
 
 
 def actor() -> Any:

@@ -14,7 +14,6 @@ from project import errors
 from project.http import limits, problems
 from project.http.body import LIMIT
 from project.http.fields import Value
-from project.http.guards import SENTENCE
 
 SECURITY: dict[str, list[Any]] = {"public": [], "optionally_signed_in": [{}, {"bearer": []}]}
 SOME_ID = "01KAMZ5Q1V3N6T8W0X2Y4Z6A8B"
@@ -31,9 +30,6 @@ SPECIMENS: dict[type[errors.Refusal], tuple[errors.Refusal, ...]] = {
         problems.UnsupportedMedia("Send the body as Content-Type: application/json."),
         problems.UnsupportedMedia("Send the body without Content-Encoding."),
     ),
-    errors.Unauthorized: (errors.Unauthorized(SENTENCE),),
-    problems.InvalidToken: (problems.InvalidToken(SENTENCE),),
-    errors.Forbidden: (errors.Forbidden("Only a superuser may do this."),),
     errors.Unavailable: (
         errors.Unavailable("The database is away; try again."),
         errors.Unavailable("The database is busy; try again.", code="busy"),
@@ -153,7 +149,12 @@ def _problems(refusals: Refusals) -> dict[int, Any]:
 
 def _specimens(refusals: Refusals) -> Iterator[errors.Refusal]:
     for refusal in dict.fromkeys(refusals):
-        yield from (refusal,) if isinstance(refusal, errors.Refusal) else SPECIMENS[refusal]
+        if isinstance(refusal, errors.Refusal):
+            yield refusal
+        elif refusal.sentence:
+            yield refusal()
+        else:
+            yield from SPECIMENS[refusal]
 
 
 def _problem(status: int, examples: dict[str, Any]) -> dict[str, Any]:

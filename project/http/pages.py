@@ -11,9 +11,9 @@ from typing import Any
 import marshmallow as ma
 from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
-from sqlalchemy import ColumnElement, Select, and_, cast, func, or_, tuple_
+from sqlalchemy import ColumnElement, Select, and_, cast, or_, tuple_
 
-from project.db import db
+from project.db import count, db
 from project.errors import Invalid
 from project.http.fields import Int, Text, Value, spell
 from project.http.schemas import Query, Schema
@@ -152,8 +152,7 @@ def _total(found: Select[Any], skip: int, rows: int, more: bool) -> int:
     """A last page tells its own total; any other asks for it."""
     if not more and (rows or not skip):
         return skip + rows
-    counted = found.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
-    return int(db.session.scalar(counted) or 0)
+    return count(found)
 
 
 def _beyond(cursor: str, keys: Sequence[Key]) -> ColumnElement[bool]:

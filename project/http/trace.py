@@ -22,6 +22,11 @@ def request_id() -> str:
     return str(g.request_id)
 
 
+def user_agent() -> str:
+    """What the caller says it is, as far as it can be shown."""
+    return "".join(filter(str.isprintable, request.user_agent.string))[:255]
+
+
 def init_app(app: Flask) -> None:
     """Give every request an id and a log line."""
     app.before_request(_begin)

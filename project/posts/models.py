@@ -7,8 +7,11 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, FetchedValue, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from project.db import Item
+from project.db import Item, rule
+from project.errors import Unauthorized
 from project.users.models import User
+
+GONE = Unauthorized  # deleted a moment after the guard let the author in
 
 
 class Post(Item):
@@ -28,6 +31,8 @@ class Post(Item):
     is_published: Mapped[bool] = mapped_column(server_default=text("false"))
     # often now(), which is known to the database only: so the INSERT brings it back
     published_at: Mapped[datetime | None] = mapped_column(FetchedValue())
-    author_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    author_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE", info=rule(GONE.code, GONE.sentence, kind=GONE))
+    )
 
     author: Mapped[User] = relationship(lazy="raise")  # a query per row would go unnoticed

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from project.errors import Forbidden, NotFound, Stale
+from project.errors import NotFound, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
 from project.http.guards import actor, viewer
@@ -17,13 +17,12 @@ from project.posts.schemas import PostIn, PostOut, PostPatch, PostQuery
 blp = Blueprint("posts", __name__, description="What people write, as drafts or published.")
 
 MISSING = NotFound("Post with id 9 not found")  # also a draft of somebody else
-NOT_YOURS = Forbidden(service.NOT_YOURS)
 MOVED_ON = Stale('Post 1 has changed, its ETag is "1-3" now; read it again')
 
 
 @blp.get("/")
 @blp.optionally_signed_in
-@blp.page(PostOut, PostQuery, service.SORTABLE, "-id")
+@blp.page(PostOut, PostQuery, service.SORTABLE, order="-id")
 def list_posts(**query: Any) -> Select[Post]:
     """List posts, the newest first
 
@@ -48,7 +47,7 @@ def create_post(values: dict[str, Any]) -> Post:
 def get_post(id: int) -> Post:
     """Get a post
 
-    A draft is not there but for its author and superusers.
+    Only its author and superusers find a draft.
     """
     return service.get(id, viewer())
 
@@ -57,7 +56,7 @@ def get_post(id: int) -> Post:
 @blp.signed_in
 @blp.arguments(PostPatch)
 @blp.item(PostOut)
-@blp.refuses(NOT_YOURS, MISSING, MOVED_ON)
+@blp.refuses(service.OnlyAuthor, MISSING, MOVED_ON)
 def put_post(values: dict[str, Any], id: int) -> Post:
     """Change a post
 
@@ -70,7 +69,7 @@ def put_post(values: dict[str, Any], id: int) -> Post:
 @blp.signed_in
 @blp.arguments(PostPatch)
 @blp.item(PostOut)
-@blp.refuses(NOT_YOURS, MISSING, MOVED_ON)
+@blp.refuses(service.OnlyAuthor, MISSING, MOVED_ON)
 def patch_post(values: dict[str, Any], id: int) -> Post:
     """Change some fields of a post"""
     return service.update(id, values, etag.expected(id), by=actor())
@@ -79,7 +78,7 @@ def patch_post(values: dict[str, Any], id: int) -> Post:
 @blp.delete("/<id:id>")
 @blp.signed_in
 @blp.nothing
-@blp.refuses(NOT_YOURS, MISSING, MOVED_ON)
+@blp.refuses(service.OnlyAuthor, MISSING, MOVED_ON)
 def delete_post(id: int) -> None:
     """Delete a post for good"""
     service.delete(id, etag.expected(id), by=actor())
@@ -88,7 +87,7 @@ def delete_post(id: int) -> None:
 @blp.post("/<id:id>/publish")
 @blp.signed_in
 @blp.item(PostOut)
-@blp.refuses(NOT_YOURS, MISSING, MOVED_ON)
+@blp.refuses(service.OnlyAuthor, MISSING, MOVED_ON)
 def publish_post(id: int) -> Post:
     """Show a post to everybody"""
     return service.publish(id, etag.expected(id), by=actor())
@@ -97,7 +96,7 @@ def publish_post(id: int) -> Post:
 @blp.post("/<id:id>/unpublish")
 @blp.signed_in
 @blp.item(PostOut)
-@blp.refuses(NOT_YOURS, MISSING, MOVED_ON)
+@blp.refuses(service.OnlyAuthor, MISSING, MOVED_ON)
 def unpublish_post(id: int) -> Post:
     """Make a post a draft again"""
     return service.unpublish(id, etag.expected(id), by=actor())

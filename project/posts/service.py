@@ -9,13 +9,19 @@ from sqlalchemy import Select, Text, func, null, or_, select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
-from project.db import INT8, announce, db, matching, remove, revise, revise_if, save
-from project.errors import Forbidden, NotFound
+from project.db import announce, fetch, matching, remove, revise, revise_if, save
+from project.errors import Forbidden
 from project.posts.models import Post
 from project.users.models import User
 
-NOT_YOURS = "Only the author and superusers may do this."
 AUTHOR = joinedload(Post.author, innerjoin=True).load_only(User.username)  # all that is told of one
+
+
+class OnlyAuthor(Forbidden):
+    """What is somebody else's."""
+
+    sentence = "Only the author and superusers may do this."
+
 
 SORTABLE: dict[str, Any] = {
     "id": Post.id,
@@ -48,10 +54,7 @@ def search(
 
 def get(id: int, viewer: User | None) -> Post:
     """A post; one that the viewer may not see is looked for, and missing, like any other."""
-    found = db.session.scalar(search(viewer).where(Post.id == id)) if id <= INT8 else None
-    if found is None:
-        raise NotFound(f"Post with id {id} not found")
-    return found
+    return fetch(Post, id, among=search(viewer))
 
 
 def create(values: dict[str, Any], *, by: User) -> Post:
@@ -82,21 +85,23 @@ def delete(id: int, versions: Collection[int] | None = None, *, by: User) -> Non
 
 def publish(id: int, versions: Collection[int] | None = None, *, by: User) -> Post:
     """Show a post to everybody. Doing it again changes nothing."""
-    return _turn(id, True, versions, by)
+    return _set_published(id, True, "post.published", versions, by)
 
 
 def unpublish(id: int, versions: Collection[int] | None = None, *, by: User) -> Post:
     """Make a post a draft again. Doing it again changes nothing."""
-    return _turn(id, False, versions, by)
+    return _set_published(id, False, "post.unpublished", versions, by)
 
 
-def _turn(id: int, published: bool, versions: Collection[int] | None, by: User) -> Post:
+def _set_published(
+    id: int, published: bool, event: str, versions: Collection[int] | None, by: User
+) -> Post:
     """Publish or unpublish, unless it is so already."""
     post = _own(id, by)
     author = post.author
     values = _dated({"is_published": published})
     if revise_if(Post.is_published != published, Post, id, values, versions):
-        announce(f"post.{'' if published else 'un'}published", post_id=id, version=post.version)
+        announce(event, post_id=id, version=post.version)
     return _by(author, post)
 
 
@@ -108,7 +113,7 @@ def _own(id: int, by: User) -> Post:
     """
     post = get(id, by)
     if post.author_id != by.id and not by.is_superuser:
-        raise Forbidden(NOT_YOURS)
+        raise OnlyAuthor
     return post
 
 

@@ -29,12 +29,12 @@ def get_user(id: int, include: str | None = None) -> service.Profile:
 
     With them the `ETag` is that of the whole answer, and no version for `If-Match`.
     """
-    return service.get(id, actor(), include)
+    return service.get(id, actor(), with_posts=include == "posts")
 
 
 @blp.get("/<id:id>/posts")
 @blp.optionally_signed_in
-@blp.page(PostOut, Query, SORTABLE, "-id")
+@blp.page(PostOut, Query, SORTABLE, order="-id")
 @blp.refuses(MISSING)
 def list_posts_of_user(id: int) -> Select[Post]:
     """List the posts of a user, the newest first

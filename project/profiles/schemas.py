@@ -6,7 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from project.http.fields import Text
+from project.http.fields import Choice
 from project.http.schemas import Query
 from project.posts.schemas import PostOut
 from project.users.schemas import UserOut
@@ -18,12 +18,12 @@ class ProfileOut(UserOut):
     posts = ma.fields.List(ma.fields.Nested(PostOut))
 
     def on_bind_field(self, field_name: str, field_obj: ma.fields.Field[Any]) -> None:
-        """All there as ever, but for the posts."""
+        """Every field is required but `posts`."""
         super().on_bind_field(field_name, field_obj)
         field_obj.required = field_name != "posts"
 
     def get_attribute(self, obj: Any, attr: str, default: Any) -> Any:
-        """What is the user's, and the posts."""
+        """Fields are the user's, `posts` is the profile's."""
         if attr == "posts":
             return default if obj.posts is None else obj.posts
         return super().get_attribute(obj.user, attr, default)
@@ -32,8 +32,7 @@ class ProfileOut(UserOut):
 class ProfileQuery(Query):
     """What to take along."""
 
-    include = Text(
-        max=20,
-        validate=ma.validate.OneOf(["posts"]),
+    include = Choice(
+        "posts",
         metadata={"description": "`posts`: the newest twenty, drafts too."},
     )

@@ -37,15 +37,16 @@ class Profile:
         return int.from_bytes(sha256(repr(seen).encode()).digest()[:7])
 
 
-def get(id: int, viewer: User, include: str | None = None) -> Profile:
-    """A user; with `include="posts"` also the newest posts, drafts too."""
+def get(id: int, viewer: User, *, with_posts: bool) -> Profile:
+    """A user, perhaps with the newest posts, drafts too; raises NotFound."""
     user = users.get(id)
-    if include is None:
+    if not with_posts:
         return Profile(user)
     newest = posts_of(id, viewer).order_by(Post.id.desc()).limit(NEWEST)
     return Profile(user, db.session.scalars(newest).all())
 
 
 def posts_of(id: int, viewer: User | None) -> Select[Post]:
-    """What this user wrote and the viewer may see."""
-    return posts.search(viewer, author_id=users.get(id).id)
+    """What this user wrote and the viewer may see; raises NotFound for a user who is not there."""
+    author = users.get(id)
+    return posts.search(viewer, author_id=author.id)

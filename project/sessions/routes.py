@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from sqlalchemy import Select
 
 from project.errors import NotFound
 from project.http.blueprint import Blueprint
-from project.http.guards import actor
+from project.http.guards import actor, session_id
+from project.http.schemas import Query
 from project.sessions import service
 from project.sessions.models import Session
-from project.sessions.schemas import SessionOut, SessionQuery
+from project.sessions.schemas import SessionOut
 
 blp = Blueprint("sessions", __name__, description="Where one is signed in.")
 
 
 @blp.get("/")
 @blp.signed_in
-@blp.page(SessionOut, SessionQuery, service.SORTABLE, order="-id")
-def list_sessions(**_: Any) -> Select[Session]:
+@blp.page(SessionOut, Query, service.SORTABLE, order="-id")
+def list_sessions() -> Select[Session]:
     """List one's own sessions"""
-    return service.of_user(actor().id)
+    return service.of_user(actor().id, session_id())
 
 
 @blp.delete("/<id:id>")

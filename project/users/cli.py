@@ -42,8 +42,9 @@ def list_users(q: str | None, inactive: bool, superusers: bool) -> None:
     found = service.search(**query, is_active=False if inactive else None).order_by(User.id)
     if superusers:
         found = found.where(User.is_superuser)
+    rows = db.session.scalars(found.execution_options(yield_per=1000))
     click.echo(COLUMNS.format("id", "user name", "e-mail", "active", "superuser", "since"))
-    for user in db.session.scalars(found.execution_options(yield_per=1000)):
+    for user in rows:
         flags = ("yes" if flag else "no" for flag in (user.is_active, user.is_superuser))
         since = f"{user.created_at:%Y-%m-%d}"
         click.echo(COLUMNS.format(user.id, user.username, user.email, *flags, since))

@@ -1,21 +1,34 @@
-"""Passwords changed, lost and outdated; and what a change of hands ends."""
+"""Changing, losing and renewing passwords, and the sessions that end with them."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from collections.abc import Collection
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, update
 
-from project.db import announce, db, revise, save
+from project import opaque
+from project.db import announce, db, revise, revise_if, save, sweep
 from project.errors import Refused
 from project.sessions import service as sessions
 from project.users import passwords
 from project.users.models import PasswordReset, User
 
 LIFETIME = timedelta(hours=1)  # of a token that replaces a lost password
+
+
+class WrongPassword(Refused):
+    """Who has the session may still not have the password."""
+
+    code = "wrong_password"
+    sentence = "The current password is wrong."
+
+
+class InvalidResetToken(Refused):
+    """One sentence for unknown, used and too old."""
+
+    code = "invalid_reset_token"
+    sentence = "The token is not valid, was used, or is older than an hour; ask for another."
 
 
 def hold(*conditions: ColumnElement[bool]) -> User | None:
@@ -28,8 +41,8 @@ def hold(*conditions: ColumnElement[bool]) -> User | None:
     return db.session.scalar(held.execution_options(populate_existing=True))
 
 
-def hold_with(user: User, password: str) -> User | None:
-    """Lock the user if this is the password still; its hash is renewed if it is of another make."""
+def confirm(user: User, password: str) -> User | None:
+    """Lock the user if this is the password still; a hash of another make is renewed."""
     verified = user.hashed_password
     renewed = passwords.hash(password) if passwords.is_outdated(verified) else None
     held = hold(User.id == user.id)
@@ -44,13 +57,12 @@ def hold_with(user: User, password: str) -> User | None:
 
 
 def change(user: User, current: str, password: str, *, session_id: int) -> None:
-    """Give oneself a new password; every other session ends. Raises Refused."""
+    """Give oneself a new password; every other session ends. Raises WrongPassword."""
     if not passwords.matches(user.hashed_password, current):
-        raise wrong_password()
-    new = {"hashed_password": passwords.hash(password)}
-    if hold(User.id == user.id, User.hashed_password == user.hashed_password) is None:
-        raise wrong_password()
-    revise(User, user.id, new)
+        raise WrongPassword
+    same = and_(User.is_active, User.hashed_password == user.hashed_password)
+    if revise_if(same, User, user.id, {"hashed_password": passwords.hash(password)}) is None:
+        raise WrongPassword
     revoke([user.id], but=session_id)
     announce("user.password_changed", user_id=user.id)
 
@@ -60,24 +72,24 @@ def begin_reset(email: str) -> tuple[User | None, str]:
 
     The same statements and the same writing whether or not there is one: time tells nobody.
     """
-    token = secrets.token_urlsafe(32)
+    token = opaque.new()
     owner = hold(User.email == email)
-    _sweep()
+    sweep(PasswordReset.hash, PasswordReset.expires_at)
     user_id, expires_at = owner and owner.id, func.now() + LIFETIME
-    save(PasswordReset(hash=_hash(token), user_id=user_id, expires_at=expires_at))
+    save(PasswordReset(hash=opaque.hashed(token), user_id=user_id, expires_at=expires_at))
     return owner, token
 
 
 def reset(token: str, password: str) -> None:
     """Replace a lost password; the token counts once, in one hour. Every session ends."""
-    named = PasswordReset.hash == _hash(token), PasswordReset.expires_at > func.now()
+    named = PasswordReset.hash == opaque.hashed(token), PasswordReset.expires_at > func.now()
     user_id = db.session.scalar(select(PasswordReset.user_id).where(*named))
     if user_id is None:
-        raise wrong_reset()
+        raise InvalidResetToken
     new = {"hashed_password": passwords.hash(password)}
     used = delete(PasswordReset).where(*named).returning(PasswordReset.user_id)
     if hold(User.id == user_id) is None or db.session.scalar(used) is None:
-        raise wrong_reset()
+        raise InvalidResetToken
     revise(User, user_id, new)
     revoke([user_id])
     announce("user.password_changed", user_id=user_id)
@@ -92,26 +104,3 @@ def revoke(ids: Collection[int], *, but: int | None = None) -> None:
 def forget_resets(ids: Collection[int]) -> None:
     """What was mailed to an address before is worth nothing now."""
     db.session.execute(delete(PasswordReset).where(PasswordReset.user_id.in_(ids)))
-
-
-def _sweep() -> None:
-    """Delete what has expired, and wait for nobody who does so too."""
-    expired = select(PasswordReset.hash).where(PasswordReset.expires_at <= func.now())
-    free = expired.with_for_update(skip_locked=True).scalar_subquery()
-    db.session.execute(delete(PasswordReset).where(PasswordReset.hash.in_(free)))
-
-
-def wrong_password() -> Refused:
-    """Who has the session may still not have the password."""
-    return Refused("The current password is wrong.", code="wrong_password")
-
-
-def wrong_reset() -> Refused:
-    """One sentence for unknown, used and too old."""
-    sentence = "The token is not valid, was used, or is older than an hour; ask for another."
-    return Refused(sentence, code="invalid_reset_token")
-
-
-def _hash(token: str) -> bytes:
-    """The token has 256 random bits, so one round of SHA-256 hides it for good."""
-    return hashlib.sha256(token.encode()).digest()

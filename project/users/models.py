@@ -51,7 +51,7 @@ class User(Item):
 class PasswordReset(Base):
     """A token, by its SHA-256, that replaces a password once.
 
-    Nobody's are kept as well, so that asking for an unknown address takes as long.
+    A request for an unknown address stores a row too, so that it takes as long.
     """
 
     __tablename__ = "password_resets"

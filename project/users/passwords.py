@@ -48,6 +48,6 @@ def _dummy() -> str:
 
 @cache
 def _common() -> frozenset[str]:
-    """Of 8 characters and more, as shorter ones are refused anyway."""
+    """Common passwords of 8 characters and more; shorter ones are refused anyway."""
     lines = Path(__file__).with_name("common_passwords.txt").read_text().splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))

@@ -1,4 +1,4 @@
-"""/users: one's own account, and everybody's for superusers."""
+"""/users: one's own account, and everybody's for superusers; profiles has GET /users/{id}."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ NAME_TAKEN = Refused("User name 'ada' is taken", code="duplicate_username")
 EMAIL_TAKEN = Refused("E-mail 'ada@example.org' is taken", code="duplicate_email")
 MISSING = NotFound("User with id 9 not found")
 MOVED_ON = Stale('User 1 has changed, its ETag is "1-3" now; read it again')
-OWN, LAST = service.own_account(), service.last_superuser()
 
 
 @blp.get("/me")
@@ -57,9 +56,9 @@ def patch_me(values: dict[str, Any]) -> User:
 @blp.post("/me/password")
 @blp.signed_in
 @blp.arguments(PasswordIn)
-@blp.limited("login", by=lambda _: service.account(actor()))
+@blp.limited("login", by=lambda _: service.tries_key(actor()))
 @blp.nothing
-@blp.refuses(credentials.wrong_password())
+@blp.refuses(credentials.WrongPassword)
 def change_password(values: dict[str, Any]) -> None:
     """Give oneself a new password
 
@@ -89,7 +88,7 @@ def count_users(**query: Any) -> dict[str, int]:
 @blp.post("/")
 @blp.superuser
 @blp.arguments(UserIn)
-@blp.created(UserOut, at="profiles.get_user")
+@blp.created(UserOut, at="users.patch_user")
 @blp.refuses(NAME_TAKEN, EMAIL_TAKEN)
 def create_user(values: dict[str, Any]) -> User:
     """Create a user"""
@@ -100,7 +99,7 @@ def create_user(values: dict[str, Any]) -> User:
 @blp.superuser
 @blp.arguments(StatusIn)
 @blp.document(StatusOut)
-@blp.refuses(OWN, LAST)
+@blp.refuses(service.OwnAccount, service.LastSuperuser)
 def set_status(values: dict[str, Any]) -> dict[str, Any]:
     """Activate or deactivate up to 100 users"""
     return service.set_status(**values, by=actor())
@@ -110,7 +109,7 @@ def set_status(values: dict[str, Any]) -> dict[str, Any]:
 @blp.superuser
 @blp.arguments(UserPatch)
 @blp.item(UserOut)
-@blp.refuses(NAME_TAKEN, EMAIL_TAKEN, OWN, LAST, MISSING, MOVED_ON)
+@blp.refuses(NAME_TAKEN, EMAIL_TAKEN, service.OwnAccount, service.LastSuperuser, MISSING, MOVED_ON)
 def patch_user(values: dict[str, Any], id: int) -> User:
     """Change some fields of a user"""
     return service.update(id, values, etag.expected(id), by=actor())
@@ -119,7 +118,7 @@ def patch_user(values: dict[str, Any], id: int) -> User:
 @blp.delete("/<id:id>")
 @blp.superuser
 @blp.nothing
-@blp.refuses(OWN, LAST, MISSING, MOVED_ON)
+@blp.refuses(service.OwnAccount, service.LastSuperuser, MISSING, MOVED_ON)
 def delete_user(id: int) -> None:
     """Delete a user, and all that belongs to the user"""
     service.delete(id, etag.expected(id), by=actor())

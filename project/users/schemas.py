@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
-
-from project.http.fields import Email, Ids, Int, Secret, StrictBoolean, Text
+from project.http.fields import Email, Ids, Int, Secret, StrictBoolean, Text, stored_address
 from project.http.schemas import Patch, Query, Schema, Stored
 from project.users import passwords
 
@@ -34,12 +32,7 @@ class Login(Text):
 
     def clean(self, value: str) -> str:
         text = super().clean(value).lower()
-        if "@" not in text:
-            return text
-        try:
-            return validate_email(text, check_deliverability=False).normalized.lower()
-        except EmailNotValidError:
-            return text  # which then nobody has
+        return stored_address(text) or text  # not an address: a user name, or what nobody has
 
 
 class Password(Secret):
@@ -99,7 +92,7 @@ class UserOut(Stored, UserIn):
 
 
 class PasswordIn(Schema):
-    """A new password, and the current one as the proof that it is oneself."""
+    """A new password, and the current one as proof that it is you."""
 
     current_password = Secret(min=1, max=128, required=True, example="correct horse battery")
     password = Password()

@@ -8,10 +8,29 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Select, and_, func, or_, select
 
-from project.db import announce, db, fetch, matching, remove, revise, save
-from project.errors import Conflict
+from project.db import INT8, announce, db, fetch, matching, remove, revise, save
+from project.db import count as count_rows
+from project.errors import Conflict, OnlySuperusers
 from project.users import credentials, passwords
 from project.users.models import User
+
+
+class OwnAccount(Conflict):
+    """Nobody locks oneself out, and nobody gets round the question for the current password."""
+
+    code = "own_account"
+    sentence = (
+        "This is your own account; another superuser may do this. "
+        "Change your own password with POST /api/v1/users/me/password."
+    )
+
+
+class LastSuperuser(Conflict):
+    """Without a superuser nobody could make the next."""
+
+    code = "last_superuser"
+    sentence = "This is the last active superuser; make another first."
+
 
 SORTABLE: dict[str, Any] = {
     "id": User.id,
@@ -34,9 +53,7 @@ def search(q: str | None = None, is_active: bool | None = None) -> Select[User]:
 
 def count(is_active: bool | None = None) -> int:
     """How many users there are, or active ones, or others."""
-    found = search(is_active=is_active)
-    counted = found.with_only_columns(func.count(), maintain_column_froms=True)
-    return int(db.session.scalar(counted) or 0)
+    return count_rows(search(is_active=is_active))
 
 
 def get(id: int) -> User:
@@ -55,7 +72,7 @@ def by_login(login: str) -> User | None:
     return db.session.scalar(select(User).where(or_(User.username == given, User.email == given)))
 
 
-def account(user: User) -> str:
+def tries_key(user: User) -> str:
     """What tries of the user's password are counted for, wherever it is tried."""
     return f"id {user.id}"
 
@@ -80,12 +97,14 @@ def update(
     by: who changes it, None from a terminal.
     """
     if by is not None and by.id == id and "password" in values:
-        raise own_account()
-    lost = {name for name in ("is_active", "is_superuser") if values.get(name) is False}
-    if lost:
-        _hold([id], by=by, losing=True)
-    user = revise(User, id, _hashed(values), versions)
-    if "password" in values or "is_active" in lost:
+        raise OwnAccount
+    stored = _hashed(values)  # before anything is locked: it takes its time
+    rights = {name: values[name] for name in ("is_active", "is_superuser") if name in values}
+    if rights:
+        _hold([id], by=by, losing=not all(rights.values()))
+    deactivated = rights.get("is_active") is False
+    user = revise(User, id, stored, versions)
+    if "password" in values or deactivated:
         credentials.revoke([id])
     elif "email" in values:
         credentials.forget_resets([id])
@@ -108,42 +127,32 @@ def set_status(ids: Collection[int], is_active: bool, *, by: User) -> dict[str, 
     found = _hold(ids, by=by, losing=not is_active)
     changed = sa.update(User).where(User.id.in_(found), User.is_active != is_active)
     new = {"is_active": is_active, "version": User.version + 1, "updated_at": func.now()}
-    for id in db.session.scalars(changed.values(new).returning(User.id)):
-        announce("user.updated", user_id=id, fields=["is_active"])
+    for id, version in db.session.execute(changed.values(new).returning(User.id, User.version)):
+        announce("user.updated", user_id=id, fields=["is_active"], version=version)
     if not is_active:
         credentials.revoke(found)
     return {"updated": len(found), "not_found": [id for id in ids if id not in found]}
 
 
-def own_account() -> Conflict:
-    """Nobody locks oneself out, and nobody gets round the question for the current password."""
-    sentence = (
-        "This is your own account; another superuser may do this. "
-        "Change your own password with POST /api/v1/users/me/password."
-    )
-    return Conflict(sentence, code="own_account")
-
-
-def last_superuser() -> Conflict:
-    """Without a superuser nobody could make the next."""
-    return Conflict("This is the last active superuser; make another first.", code="last_superuser")
-
-
 def _hold(ids: Collection[int], *, by: User | None, losing: bool) -> set[int]:
     """Lock these accounts in the order of their ids; those that are there.
 
-    Who takes rights away may take neither one's own nor the last superuser's, and locks all
-    superusers too: else two at the same moment could each leave the other as the last.
+    `by` gives and takes rights, so must still have some: what waits here behind one's own demotion
+    must not undo it. Nobody takes away one's own rights, nor those of the last superuser: whoever
+    takes locks all superusers, or two at once could each leave the other as the last.
     """
     if losing and by is not None and by.id in ids:
-        raise own_account()
-    rules = and_(User.is_superuser, User.is_active)
-    held = or_(User.id.in_(ids), rules) if losing else User.id.in_(ids)
-    locked = select(User.id, rules).where(held).order_by(User.id).with_for_update(key_share=True)
-    rows = db.session.execute(locked).all()
-    superusers = {id for id, rules in rows if rules}
+        raise OwnAccount
+    superuser = and_(User.is_superuser, User.is_active)
+    named = {id for id in ids if id <= INT8} | ({by.id} if by is not None else set())
+    held = or_(User.id.in_(named), superuser) if losing else User.id.in_(named)
+    locked = select(User.id, superuser).where(held).order_by(User.id)
+    rows = db.session.execute(locked.with_for_update(key_share=True)).all()
+    superusers = {id for id, is_superuser in rows if is_superuser}
+    if by is not None and by.id not in superusers:
+        raise OnlySuperusers
     if losing and superusers and superusers <= set(ids):
-        raise last_superuser()
+        raise LastSuperuser
     return {id for id, _ in rows} & set(ids)
 
 

@@ -7,10 +7,11 @@ says which by `spelled`.
 
 from project.http.fields.instants import Timestamp, spell
 from project.http.fields.numbers import Ids, Int, Money, StrictBoolean
-from project.http.fields.text import Email, Secret, Text
+from project.http.fields.text import Choice, Email, Secret, Text, stored_address
 from project.http.fields.value import Message, Value
 
 __all__ = [
+    "Choice",
     "Email",
     "Ids",
     "Int",
@@ -22,4 +23,5 @@ __all__ = [
     "Timestamp",
     "Value",
     "spell",
+    "stored_address",
 ]

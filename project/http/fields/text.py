@@ -76,6 +76,24 @@ def _is_mark(character: str) -> bool:
     return unicodedata.combining(unicodedata.normalize("NFD", character)[0]) > 0
 
 
+class Choice(Value):
+    """One of a few words."""
+
+    default_error_messages = {"choice": "Must be one of: {words}."}
+
+    def __init__(self, *words: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.words = words
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
+        if value not in self.words:
+            raise self.make_error("choice", words=", ".join(self.words))
+        return str(value)
+
+    def limits(self) -> dict[str, Any]:
+        return {"enum": [*self.words]}
+
+
 class Secret(Text):
     """A password: its exact characters, never trimmed, never answered."""
 
@@ -99,11 +117,23 @@ class Email(Text):
         super().__init__(min=3, max=255, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> str:
-        found = super()._deserialize(value, attr, data, **kwargs)
-        try:
-            return validate_email(found, check_deliverability=False).normalized.lower()
-        except EmailNotValidError:
-            raise self.make_error("invalid_email") from None
+        found = stored_address(super()._deserialize(value, attr, data, **kwargs))
+        if found is None:
+            raise self.make_error("invalid_email")
+        return found
 
     def limits(self) -> dict[str, Any]:
         return {"format": "email"} if self.dump_only else {"format": "email", "maxLength": self.max}
+
+
+def stored_address(text: str) -> str | None:
+    """An e-mail address as it is stored, in lower case; None if it cannot be one.
+
+    Nor one with an encoded word (RFC 2047), which mail programs would read as another address.
+    """
+    if "=?" in text:
+        return None
+    try:
+        return validate_email(text, check_deliverability=False).normalized.lower()
+    except EmailNotValidError:
+        return None

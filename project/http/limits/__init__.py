@@ -6,22 +6,22 @@ import time
 from hashlib import sha256
 from math import ceil
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, g
 from flask_jwt_extended import decode_token
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import PyJWTError
 from limits import parse
 from limits.strategies import FixedWindowRateLimiter
 
-from project.errors import TooMany
-from project.http.guards import LONGEST, ODD
+from project.errors import TooMany, Unauthorized
+from project.http.guards import ODD, bearer
 from project.http.limits.addresses import address, network
 from project.http.limits.storage import PostgresStorage
 
 __all__ = ["address", "count", "count_request", "example", "hashed", "init_app", "network"]
 
 WHAT = {  # each is the name of a setting, RATELIMIT_…
-    "login": "tries to sign in to this account",
+    "login": "tries of this account's password",
     "login_address": "tries to sign in from this address",
     "reset": "password resets of this account",
     "user": "requests of this user",
@@ -85,10 +85,7 @@ def hashed(typed: object) -> str:
 
 def _bearer() -> str | None:
     """Whose token came along to a view that anybody may call: its signature alone is asked."""
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or len(token) > LONGEST:
-        return None
     try:
-        return str(decode_token(token)["sub"])
-    except (JWTExtendedException, PyJWTError, *ODD):
+        return str(decode_token(bearer())["sub"])
+    except (Unauthorized, JWTExtendedException, PyJWTError, *ODD):
         return None
