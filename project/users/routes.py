@@ -56,7 +56,7 @@ def patch_me(values: dict[str, Any]) -> User:
 @blp.post("/me/password")
 @blp.signed_in
 @blp.arguments(PasswordIn)
-@blp.limited("login", by=lambda _: service.tries_key(actor()))
+@blp.limited("login", by=lambda _: f"change {actor().id}")
 @blp.nothing
 @blp.refuses(credentials.WrongPassword)
 def change_password(values: dict[str, Any]) -> None:

@@ -72,11 +72,6 @@ def by_login(login: str) -> User | None:
     return db.session.scalar(select(User).where(or_(User.username == given, User.email == given)))
 
 
-def tries_key(user: User) -> str:
-    """What tries of the user's password are counted for, wherever it is tried."""
-    return f"id {user.id}"
-
-
 def any_exist() -> bool:
     """Whether anybody has an account yet."""
     return db.session.scalar(select(User.id).limit(1)) is not None
@@ -149,10 +144,10 @@ def _hold(ids: Collection[int], *, by: User | None, losing: bool) -> set[int]:
     locked = select(User.id, superuser).where(held).order_by(User.id)
     rows = db.session.execute(locked.with_for_update(key_share=True)).all()
     superusers = {id for id, is_superuser in rows if is_superuser}
-    if by is not None and by.id not in superusers:
-        raise OnlySuperusers
     if losing and superusers and superusers <= set(ids):
         raise LastSuperuser
+    if by is not None and by.id not in superusers:
+        raise OnlySuperusers
     return {id for id, _ in rows} & set(ids)
 
 

@@ -415,7 +415,10 @@ def test_the_document_tells_the_limits_as_they_are_set(make: Make) -> None:
     paths = dict(client.get("/api/v1/openapi.json").json or {})["paths"]
     shown = paths[LOGIN]["post"]["responses"]["429"]["content"]["application/problem+json"]
     told = " ".join(example["summary"] for example in shown["examples"].values())
-    for words in ("account (the limit is 7 in 1 hour)", "address (the limit is 100 in 5 minutes)"):
+    for words in (
+        "account's password (the limit is 7 in 1 hour)",
+        "address (the limit is 100 in 5 minutes)",
+    ):
         assert words in told
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 
 from project.db import db
-from project.errors import Forbidden, NotFound, Stale
+from project.errors import Forbidden, NotFound, Stale, Unauthorized
 from project.http.app import App
 from project.posts import service
 from project.posts.models import Post
@@ -131,7 +131,6 @@ def test_posts_go_with_their_author_in_the_database(context: None) -> None:
         ({"content": "x" * 50_001}, "ck_posts_content_length"),
         ({"is_published": True, "published_at": None}, "ck_posts_published_is_dated"),
         ({"is_published": False, "published_at": LONG_AGO}, "ck_posts_published_is_dated"),
-        ({"author_id": 2**40}, "fk_posts_author_id"),
     ],
 )
 def test_the_database_keeps_what_the_schema_promises(
@@ -139,6 +138,14 @@ def test_the_database_keeps_what_the_schema_promises(
 ) -> None:
     with pytest.raises(IntegrityError, match=constraint):
         make_post(**values)
+    db.session.rollback()
+
+
+def test_an_author_who_is_gone_is_told_to_sign_in(context: None) -> None:
+    """Deleted a moment after the guard let them in."""
+    with pytest.raises(Unauthorized) as caught:
+        make_post(author_id=2**40)
+    assert caught.value.code == "unauthorized"
     db.session.rollback()
 
 

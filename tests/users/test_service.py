@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
@@ -12,16 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from config import Config
-from project import create_app
-from project.db import db, transaction
+from project.db import transaction
 from project.errors import Invalid, Refused
 from project.http.app import App
 from project.http.body import load
 from project.users import passwords, service
 from project.users.models import User
 from project.users.schemas import UserIn
-from tests.conftest import SECRET, cloned
 from tests.users.make import PASSWORD, make_user
 
 GIVEN = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
@@ -133,15 +128,6 @@ def test_only_the_active_are_found(context: None) -> None:
     assert service.active(user.id) is user
     assert service.active(gone.id) is None
     assert service.active(2**70) is None
-
-
-@pytest.fixture
-def own(postgres: str, template: str) -> Iterator[App]:
-    with cloned(postgres, template, f"users_{secrets.token_hex(6)}") as url:
-        app = create_app(Config(database_url=url, secret_key=SECRET, threads=8))
-        yield app
-        with app.app_context():
-            db.engine.dispose()
 
 
 def test_one_name_for_eight_at_once_goes_to_one(own: App) -> None:

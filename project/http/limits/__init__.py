@@ -7,14 +7,10 @@ from hashlib import sha256
 from math import ceil
 
 from flask import Flask, current_app, g
-from flask_jwt_extended import decode_token
-from flask_jwt_extended.exceptions import JWTExtendedException
-from jwt import PyJWTError
 from limits import parse
 from limits.strategies import FixedWindowRateLimiter
 
-from project.errors import TooMany, Unauthorized
-from project.http.guards import ODD, bearer
+from project.errors import TooMany
 from project.http.limits.addresses import address, network
 from project.http.limits.storage import PostgresStorage
 
@@ -68,7 +64,7 @@ def count(name: str, key: str) -> None:
 
 def count_request() -> None:
     """Count the request under way: for its user, or without one for its address."""
-    user_id = g.get("user_id") or _bearer()
+    user_id = g.get("user_id")
     count(*("anonymous", network()) if user_id is None else ("user", str(user_id)))
 
 
@@ -81,11 +77,3 @@ def example(app: Flask, name: str) -> TooMany:
 def hashed(typed: object) -> str:
     """A key of what a caller typed, in any case: its length is ours, and nobody can read it."""
     return sha256(str(typed).lower().encode()).hexdigest()
-
-
-def _bearer() -> str | None:
-    """Whose token came along to a view that anybody may call: its signature alone is asked."""
-    try:
-        return str(decode_token(bearer())["sub"])
-    except (Unauthorized, JWTExtendedException, PyJWTError, *ODD):
-        return None

@@ -1,0 +1,5 @@
+"""The same people as in the room of signing in, and the same discretion."""
+
+from tests.auth.conftest import ada, discreet, prompt
+
+__all__ = ["ada", "discreet", "prompt"]
