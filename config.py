@@ -6,17 +6,20 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
-from email.utils import parseaddr
+from email.message import EmailMessage
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from limits import parse_many
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 ROOT = Path(__file__).parent
+YEAR = 366 * 24 * 3600  # seconds
 Reader = Callable[[str, str], Any]
 
 
@@ -71,7 +74,7 @@ class Config:
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
         """Read and judge the environment; raises ConfigError."""
         given: dict[str, Any] = {
-            each.name: READERS[each.name](each.name.upper(), text)
+            each.name: READERS[each.name](each.name.upper(), _readable(each.name.upper(), text))
             for each in fields(cls)
             if (text := environ.get(each.name.upper()))
         }
@@ -96,8 +99,12 @@ def _database_url(name: str, given: str) -> str:
     """The URL with our driver in it: SQLAlchemy reads `postgresql://` as psycopg 3."""
     try:
         url = make_url(given)
-    except (ArgumentError, ValueError):
-        raise ConfigError(f"{name} is not a URL such as postgresql://user@host/name.") from None
+        plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        possible = (url.port or 1) <= 65_535 and parse_dsn(plain)
+    except (ArgumentError, ValueError, ProgrammingError):
+        possible = False
+    if not possible:
+        raise ConfigError(f"{name} is not a URL such as postgresql://user@host/name.")
     if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2"):
         raise ConfigError(f"{name} must begin with postgresql:// and name a PostgreSQL.")
     return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
@@ -121,6 +128,12 @@ def _kept_secret(data_dir: Path) -> str:
         return path.read_text()
     except OSError as error:
         raise ConfigError(f"DATA_DIR cannot be used: {error.strerror}.") from None
+
+
+def _readable(name: str, given: str) -> str:
+    if not given.isprintable():  # which bytes that are no UTF-8 are not either
+        raise ConfigError(f"{name} must be printable text in UTF-8.")
+    return given
 
 
 def _text(name: str, given: str) -> str:
@@ -170,8 +183,10 @@ def _limit(name: str, given: str) -> str:
         [limit] = parse_many(given)
     except ValueError:
         raise ConfigError(f"{name} must be a limit such as '10 per 5 minutes'.") from None
-    if limit.amount < 1 or limit.get_expiry() < 1:
+    if limit.amount < 1:
         raise ConfigError(f"{name} must allow something; RATELIMIT_ENABLED=false turns limits off.")
+    if not 1 <= limit.get_expiry() <= YEAR:
+        raise ConfigError(f"{name} must be a limit per year or less.")
     return given
 
 
@@ -186,7 +201,14 @@ def _mail_url(name: str, given: str) -> str:
 
 
 def _sender(name: str, given: str) -> str:
-    if not given.isprintable() or "@" not in parseaddr(given)[1]:
+    message = EmailMessage()
+    try:
+        message["From"] = given
+        [sender] = message["From"].addresses
+        good = sender.domain and not message["From"].defects
+    except (ValueError, IndexError):  # the parser's own way to stumble
+        good = False
+    if not good:
         raise ConfigError(f"{name} must be an address such as Shop <shop@example.org>.")
     return given
 

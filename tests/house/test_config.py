@@ -6,6 +6,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,28 @@ def test_settings_cannot_be_changed_and_hide_what_is_secret() -> None:
         ({"PORT": "٨٠"}, "PORT"),
         ({"THREADS": "many"}, "THREADS"),
         ({"WEB_CONCURRENCY": "-1"}, "WEB_CONCURRENCY"),
+        ({"DATABASE_URL": "postgresql://a@b:99999/c"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://a@b/c?foo=bar"}, "DATABASE_URL"),
+        ({"SECRET_KEY_FALLBACKS": f"{LONG}, {LONG[1:]}"}, "SECRET_KEY_FALLBACKS"),
+        ({"TRUSTED_PROXIES": "proxy.example.org"}, "TRUSTED_PROXIES"),
+        ({"TRUSTED_PROXIES": "10.0.0.1/8"}, "TRUSTED_PROXIES"),
+        ({"REGISTRATION": "yes"}, "REGISTRATION"),
+        ({"MAIL_URL": "http://mail.example.org"}, "MAIL_URL"),
+        ({"MAIL_URL": "smtp://mail.example.org:many"}, "MAIL_URL"),
+        ({"MAIL_FROM": "nobody"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "a@example.org, b@example.org"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "a b@example.org"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "=?utf-8?q??=@b"}, "MAIL_FROM"),
+        ({"MAIL_FROM": "a@example.org\nBcc: b@example.org"}, "MAIL_FROM"),
+        ({"RESET_URL": "https://shop.example/reset"}, "RESET_URL"),
+        ({"RESET_URL": "javascript:{token}"}, "RESET_URL"),
+        ({"RESET_URL": "https://shop.example/\n{token}"}, "RESET_URL"),
+        ({"SECRET_KEY": f"{LONG}\udcff"}, "SECRET_KEY"),
+        ({"RATELIMIT_ENABLED": "no"}, "RATELIMIT_ENABLED"),
+        ({"RATELIMIT_LOGIN": "often"}, "RATELIMIT_LOGIN"),
+        ({"RATELIMIT_LOGIN": "0 per minute"}, "RATELIMIT_LOGIN"),
+        ({"RATELIMIT_USER": "5 per minute; 9 per hour"}, "RATELIMIT_USER"),
+        ({"RATELIMIT_ANONYMOUS": "1 per 999999 years"}, "RATELIMIT_ANONYMOUS"),
     ],
 )
 def test_a_wrong_setting_is_named_and_not_shown(changed: dict[str, str], setting: str) -> None:
@@ -100,3 +123,24 @@ def test_production_does_not_start_without(setting: str, command: list[str]) -> 
     [sentence] = ended.stderr.strip().splitlines()
     assert setting in sentence
     assert LONG not in sentence
+
+
+def test_registration_is_open_in_development_and_closed_in_production_unless_set() -> None:
+    development = {"SECRET_KEY": LONG}
+    assert Config.from_env(development).registration == "open"
+    assert Config.from_env(PRODUCTION).registration == "closed"
+    for surroundings in (development, PRODUCTION):
+        for word in ("open", "closed"):
+            assert Config.from_env({**surroundings, "REGISTRATION": word}).registration == word
+
+
+def test_lists_are_separated_by_commas() -> None:
+    given = {"TRUSTED_PROXIES": "10.0.0.0/8, ::1", "SECRET_KEY_FALLBACKS": "a, b,"}
+    config = Config.from_env({"SECRET_KEY": LONG, **given})
+    assert config.trusted_proxies == (ip_network("10.0.0.0/8"), ip_network("::1"))
+    assert config.secret_key_fallbacks == ("a", "b")
+
+
+@pytest.mark.parametrize("sender", ["shop@localhost", "Shop <a@example.org>", "Lädchen <a@b.org>"])
+def test_a_sender_may_have_a_name(sender: str) -> None:
+    assert Config.from_env({"SECRET_KEY": LONG, "MAIL_FROM": sender}).mail_from == sender
