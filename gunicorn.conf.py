@@ -21,6 +21,7 @@ workers = settings.web_concurrency
 worker_class = "gthread"
 threads = settings.threads
 keepalive = 30
+limit_request_field_size = 131_072  # a huge token is answered as a bad one, and not by gunicorn
 limit_request_line = 8190  # a search of 255 emoji is 3,060 bytes, a cursor up to 2,000
 accesslog = None  # the application writes one JSON line per request
 control_socket_disable = True

@@ -281,10 +281,8 @@ def test_of_two_tokens_at_once_one_counts(server: Server) -> None:
     for _ in range(3):
         tokens = visitor.tokens(2)
         assert len(tokens) == 2
-        began = time.perf_counter()
         statuses = at_once(*(partial(visitor.reset, token) for token in tokens))
-        assert sorted(statuses) == [204, 400]
-        assert time.perf_counter() - began < 0.9  # no deadlock had to be found
+        assert sorted(statuses) == [204, 400]  # a deadlock would be 503
 
 
 def test_all_that_can_be_done_at_once_gets_an_answer(server: Server) -> None:

@@ -338,14 +338,14 @@ def test_a_mail_server_that_does_not_answer_keeps_nobody_waiting(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(mail, "PATIENCE", 0.6)
+    monkeypatch.setattr(mail, "PATIENCE", 0.8)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1] if listening else free_port()
         mailer = mail.Mailer(f"smtp://127.0.0.1:{port}", "shop@example.org", Path("/nowhere"))
         monkeypatch.setitem(app.extensions, "mailer", mailer)
         began = time.perf_counter()
         answers = [forgot(client) for _ in range(2)]
-        assert time.perf_counter() - began < 0.5
+        assert time.perf_counter() - began < 0.8  # both together
         mailer.thread.shutdown(wait=True)
     assert [answer.status_code for answer in answers] == [202, 202]
     logged = capsys.readouterr().err

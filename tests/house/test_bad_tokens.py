@@ -389,7 +389,8 @@ def bearer(server: Server) -> str:
 
 ON_THE_WIRE: dict[str, tuple[int, list[str]]] = {  # the status that these header lines earn
     "8 KB": (401, ["Authorization: Bearer " + "A" * 8000]),
-    "60 KB": (431, ["Authorization: Bearer " + "A" * 60_000]),
+    "100 KB": (401, ["Authorization: Bearer " + "A" * 100_000]),
+    "200 KB": (431, ["Authorization: Bearer " + "A" * 200_000]),
     "a good token and a bad one": (401, ["Authorization: {0}", "Authorization: Bearer x"]),
     "a bad token and a good one": (401, ["Authorization: Bearer x", "Authorization: {0}"]),
     "a good token twice": (401, ["Authorization: {0}", "Authorization: {0}"]),
