@@ -7,7 +7,7 @@ import smtplib
 import ssl
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass, field
@@ -29,6 +29,7 @@ log = structlog.get_logger("project")
 PATIENCE = 10  # seconds for each step of the conversation with the mail server
 PAUSE = 0.05  # seconds that let the answer go first: composing would slow it, and so tell of a mail
 MOST = 1000  # mails that may wait
+FAREWELL = 5  # seconds for what waits when the process ends
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,8 @@ class Mailer:
         future.add_done_callback(self.waiting.discard)
 
     def close(self) -> None:
-        """Drop what waits: a process that ends may not stay for a mail server that is away."""
+        """Finish soon: what waits longer is dropped, as the mail server may be away for good."""
+        wait(list(self.waiting), FAREWELL)
         dropped = [future for future in list(self.waiting) if future.cancel()]
         if dropped:
             log.error("mail.dropped", count=len(dropped))

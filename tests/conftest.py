@@ -35,7 +35,7 @@ from tests.users.make import make_user
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SECRET = "a secret of thirty-two bytes at least"
-FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100"}
+FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100", "autovacuum": "off"}
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
+from flask import Response, current_app, request
 
 from project.auth import service, tokens
 from project.auth.schemas import ForgotIn, LoginIn, RefreshIn, ResetIn, TokenOut
@@ -19,6 +19,14 @@ from project.users.routes import EMAIL_TAKEN, NAME_TAKEN
 from project.users.schemas import AccountIn, UserOut
 
 blp = Blueprint("auth", __name__, description="Signing in and out.")
+
+
+@blp.after_request
+def keep_nothing(response: Response) -> Response:
+    """No cache keeps tokens: RFC 6749 section 5.1."""
+    if request.endpoint in ("auth.login", "auth.refresh"):
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @blp.post("/register")

@@ -53,6 +53,12 @@ def test_name_and_address_in_any_case_sign_in(client: FlaskClient, ada: int, log
     assert me.json["id"] == ada
 
 
+@pytest.mark.usefixtures("ada")
+def test_no_cache_keeps_a_token(client: FlaskClient) -> None:
+    for password in (PASSWORD, "wrong"):
+        assert sign_in(client, "ada", password).headers["Cache-Control"] == "no-store"
+
+
 def test_the_token_claims_what_it_has_to(client: FlaskClient, ada: int) -> None:
     first, second = (pair_of(client)["access_token"] for _ in range(2))
     header = jwt.get_unverified_header(first)

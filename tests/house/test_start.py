@@ -22,6 +22,7 @@ def make_run(data_dir: Path, port: int) -> Iterator[Callable[[], str]]:
     """`make run` in its own terminal session; yields a way to read what it printed."""
     log = data_dir.with_suffix(".log")
     environment = {**os.environ, "DATA_DIR": str(data_dir), "PORT": str(port)}
+    environment["WEB_CONCURRENCY"] = "1"  # gunicorn gives one that still boots 30 seconds to end
     for inherited in ("DATABASE_URL", "SECRET_KEY", "APP_ENV", "MAKEFLAGS", "MAKELEVEL"):
         environment.pop(inherited, None)
     with log.open("wb") as output:
@@ -38,7 +39,7 @@ def make_run(data_dir: Path, port: int) -> Iterator[Callable[[], str]]:
         yield log.read_text
     finally:
         os.killpg(process.pid, signal.SIGINT)  # what Ctrl-C does
-        process.wait(60)  # gunicorn gives a worker that was still booting 30 seconds
+        process.wait(60)
 
 
 def answers(port: int) -> bool:

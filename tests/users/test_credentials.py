@@ -331,8 +331,15 @@ def test_a_token_for_an_address_that_changes_meanwhile_is_worth_nothing(own: App
     ],
     ids=["reset", "deactivate", "password", "email", "bulk", "delete"],
 )
+@pytest.mark.parametrize(
+    ("module", "verb"), [(passwords, "hash"), (credentials, "revise")], ids=["hash", "revise"]
+)
 def test_who_resets_a_password_and_who_changes_the_account_do_not_wait_in_a_ring(
-    own: App, monkeypatch: pytest.MonkeyPatch, other: Callable[[int, str], Any]
+    own: App,
+    monkeypatch: pytest.MonkeyPatch,
+    module: Any,
+    verb: str,
+    other: Callable[[int, str], Any],
 ) -> None:
     id = member(own)
     done(own, lambda: make_user(is_superuser=True))
@@ -344,9 +351,9 @@ def test_who_resets_a_password_and_who_changes_the_account_do_not_wait_in_a_ring
         def meanwhile() -> None:
             started.append(pool.submit(done, own, lambda: other(id, theirs)))
             with suppress(TimeoutError):  # it may have to wait, as long as it is for one only
-                started[0].result(0.3)
+                started[0].result(0.15)
 
-        between(monkeypatch, passwords, "hash", meanwhile)
+        between(monkeypatch, module, verb, meanwhile)
         answers = [done(own, lambda: credentials.reset(mine, OTHER)), started[0].result(10)]
     refusals = [answer.code for answer in answers if isinstance(answer, Refusal)]
     assert refusals in ([], ["invalid_reset_token"])
@@ -367,7 +374,7 @@ def test_who_signs_in_and_who_deletes_the_account_do_not_wait_in_a_ring(
             delete = partial(done, own, lambda: service.delete(id, by=service.get(id + 1)))
             started.append(pool.submit(delete))
             with suppress(TimeoutError):
-                started[0].result(0.3)
+                started[0].result(0.15)
 
         between(monkeypatch, sessions, "save", meanwhile)
         found = done(own, lambda: session_of(auth.authenticate("ada", PASSWORD).id))
