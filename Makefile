@@ -9,7 +9,7 @@ run: .venv/runtime  ## serve on PORT, with a database
 	@exec $(PY) -m gunicorn wsgi:app
 
 test: lint  ## everything: format, lint, types, import contracts, migrations, tests
-	$(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/development  ## format, lint, types, import contracts
 	$(PY) -m ruff format --check .

@@ -18,7 +18,7 @@ from config import ROOT
 from tests.server import Server
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
-EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "6")
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "4")
 SEED = os.environ.get("SCHEMATHESIS_SEED", "1")
 
 
