@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from subprocess import Popen
+from subprocess import Popen, TimeoutExpired
 from typing import IO, Any
 
 with suppress(ImportError):  # Windows has neither, but no server either
@@ -112,11 +112,11 @@ class Keeper:
             while self.used():
                 time.sleep(0.2)
                 if not held(self.home / "server.lock"):
-                    if server_pid(self.home) is None:  # it was stopped in order
-                        return
+                    if server_pid(self.home) is None or self.is_orphaned():
+                        return  # it was stopped in order, or there is no folder to serve
                     self.start()
         finally:
-            if self.postgres and not self.data.exists():  # somebody deleted it, and the pid in it
+            if self.postgres:  # by its handle: somebody may have deleted lock and pid
                 self.postgres.send_signal(signal.SIGINT)
                 self.postgres.wait()
             end(self.home, self.socket)
@@ -129,6 +129,15 @@ class Keeper:
         elif time.monotonic() - self.last_used <= self.grace:
             self.users.close()
         return self.users is None or self.users.closed
+
+    def is_orphaned(self) -> bool:
+        """Whether our server runs on without its lock: somebody is deleting the folder."""
+        try:
+            if self.postgres:
+                self.postgres.wait(1)
+        except TimeoutExpired:
+            return True
+        return False
 
     def start(self) -> None:
         """Start the server, unless one that outlived its keeper is still there."""
