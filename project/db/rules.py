@@ -36,7 +36,8 @@ def rule(
     """`info=` for a constraint or a foreign key: breaking it raises `kind` in these words.
 
     For a unique constraint of one column `{column}` in the sentence is the value refused, and
-    `conflict` names the columns of the row in the way that the refusal carries along.
+    `conflict` names the columns of the row in the way that the refusal carries along; it is
+    always Refused.
     """
     return {"rule": Rule(code, sentence, conflict, kind)}
 
@@ -60,9 +61,10 @@ def translate(context: ExceptionContext) -> None:
 
 def _withhold_details(error: psycopg2.Error, wrapped: Exception | None) -> None:
     """Let the log hear the first line only: what follows shows whole rows, hashes and all."""
-    error.args = (error.diag.message_primary,)
+    first = error.diag.message_primary or str(error).partition("\n")[0]
+    error.args = (first,)
     if wrapped is not None:
-        wrapped.args = (f"({type(error).__name__}) {error.diag.message_primary}",)
+        wrapped.args = (f"({type(error).__name__}) {first}",)
 
 
 def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
@@ -104,17 +106,12 @@ def _broken(broken: Rule, table: Table, detail: str) -> Refusal:
 
 @cache
 def _rules() -> dict[str, tuple[Rule, Table]]:
-    """Every rule by the name of its constraint or unique index."""
-    kept = (
-        (getattr(part, "name", ""), part.info, table)
-        for table in Base.metadata.tables.values()
-        for part in (*table.constraints, *table.indexes)
-    )
-    keys = (
-        (key.constraint and key.constraint.name, key.info, table)
-        for table in Base.metadata.tables.values()
-        for key in table.foreign_keys
-    )
-    return {
-        str(name): (info["rule"], table) for name, info, table in (*kept, *keys) if "rule" in info
-    }
+    """Every rule by the name of its constraint, foreign key or unique index."""
+    rules = {}
+    for table in Base.metadata.tables.values():
+        kept = [(part, part.info) for part in (*table.constraints, *table.indexes)]
+        keys = [(key.constraint, key.info) for key in table.foreign_keys]
+        for part, info in (*kept, *keys):
+            if "rule" in info:
+                rules[str(getattr(part, "name", ""))] = (info["rule"], table)
+    return rules

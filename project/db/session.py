@@ -40,13 +40,19 @@ def init_app(
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(pool_size)
     db.init_app(app)
 
-    def prepare(*_: object) -> None:
-        if before_connecting is not None:
-            before_connecting()
-
     with app.app_context():
-        event.listen(db.engine, "do_connect", prepare)
+        listen_before_connecting(db.engine, before_connecting)
         event.listen(db.engine, "reset", _transactions_again)
+
+
+def listen_before_connecting(engine: Engine, action: Callable[[], object] | None) -> None:
+    """Do this, if anything, before each new connection of an engine."""
+
+    def prepare(*_: object) -> None:  # what a listener answers would be taken for the connection
+        if action is not None:
+            action()
+
+    event.listen(engine, "do_connect", prepare)
 
 
 def engine_options(pool_size: int) -> dict[str, Any]:

@@ -55,8 +55,8 @@ class Blueprint(flask_smorest.Blueprint):
 
     def self_or_superuser(self, view: View) -> View:
         """Only the user whose id is in the address, and superusers; documents 401 and 403."""
-        forbidden = guards.OnlySelf
-        return self._guarded(view, guards.self_or_superuser, errors.Unauthorized, forbidden)
+        families = (errors.Unauthorized, guards.OnlySelf)
+        return self._guarded(view, guards.self_or_superuser, *families)
 
     def superuser(self, view: View) -> View:
         """Only superusers may call; documents 401 and 403."""
@@ -118,6 +118,7 @@ class Blueprint(flask_smorest.Blueprint):
         order: the `sort` that holds unless another is asked for.
         """
         page = pages.page_schema(schema)()
+        read = self.arguments(pages.query_schema(query, columns, order), "query")
 
         def decorate(view: View) -> View:
             @wraps(view)
@@ -126,9 +127,7 @@ class Blueprint(flask_smorest.Blueprint):
                 return pages.read(view(*args, **kwargs), columns, **wanted)
 
             answered = self.response(200, page)(answered)
-            found: View = self.arguments(pages.query_schema(query, columns, order), "query")(
-                answered
-            )
+            found: View = read(answered)
             return found
 
         return decorate
@@ -163,9 +162,7 @@ class Blueprint(flask_smorest.Blueprint):
 
         return decorate
 
-    def _guarded(
-        self, view: View, guard: guards.Guard, *families: type[errors.Refusal] | errors.Refusal
-    ) -> View:
+    def _guarded(self, view: View, guard: guards.Guard, *families: type[errors.Refusal]) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             try:

@@ -32,10 +32,7 @@ class OnlySelf(Forbidden):
 
 
 def public() -> None:
-    """Anybody; a good token that comes along tells who is counted, a bad one nothing."""
-    if "Authorization" in request.headers:
-        with suppress(Unauthorized):
-            signed_in()
+    """Anybody."""
 
 
 def optionally_signed_in() -> None:
@@ -77,6 +74,12 @@ def superuser() -> None:
     signed_in()
     if not actor().is_superuser:
         raise OnlySuperusers
+
+
+def recognise() -> None:
+    """Know whose good token came along to a view that anybody may call."""
+    with suppress(Unauthorized):
+        optionally_signed_in()
 
 
 def actor() -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg2
 import pytest
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from project.db import db
 from project.errors import Invalid, Refusal, Unavailable
@@ -254,3 +254,8 @@ def test_a_broken_constraint_is_logged_without_the_row(
     logged = capsys.readouterr().err
     assert "ck_users_username_length" in logged
     assert value not in logged
+
+
+def test_what_the_driver_itself_cannot_do_keeps_its_words(context: None) -> None:
+    with pytest.raises(ProgrammingError, match="can't adapt type 'object'"):
+        run("SELECT :value", value=object())

@@ -105,3 +105,10 @@ def test_a_server_that_stands_still_is_told_in_time_and_comes_back(tmp_path: Pat
         cluster.stop()
         cluster.release()
     assert not_ready(app)["code"] == "unavailable"
+
+
+def test_whoever_asks_whether_we_are_alive_asks_no_database(
+    client: FlaskClient, signed_in: dict[str, str], statements: list[str]
+) -> None:
+    assert client.get("/healthz", headers=signed_in).status_code == 200
+    assert statements == []

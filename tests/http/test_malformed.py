@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
 from project.db import db
 from project.http.app import App
+from tests.answers import problem
 from tests.products.make import make_product
 
 URL = "/api/v1/products/"
@@ -109,16 +109,6 @@ def stored(app: App, isolated: None) -> str:
         id = make_product(name="Lamp").id
         db.session.commit()
     return f"{URL}{id}"
-
-
-def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.content_type == "application/problem+json"
-    found = dict(answer.json or {})
-    assert (found["code"], found["status"]) == (code, status), found
-    assert found["request_id"] == answer.headers["X-Request-Id"]
-    assert len(found["detail"]) < 500
-    return found
 
 
 def unchanged(client: FlaskClient, stored: str) -> bool:

@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 from project.db import db
 from project.http.app import App
 from project.posts.models import Post
+from tests.answers import document, problem
 from tests.conftest import headers_of
 from tests.posts.make import LONG_AGO, make_post
 
@@ -48,19 +49,6 @@ def write(client: FlaskClient, headers: Headers, **values: Any) -> TestResponse:
     return answer
 
 
-def post(answer: TestResponse, status: int = 200) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.content_type == "application/json"
-    return dict(answer.json or {})
-
-
-def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
-    found = dict(answer.json or {})
-    assert (found["status"], found["code"]) == (status, code), found
-    return found
-
-
 def field(answer: TestResponse) -> tuple[str, str]:
     """The one field a 422 complains about, and the code of the complaint."""
     [error] = problem(answer, 422, "invalid_fields")["errors"]
@@ -69,7 +57,7 @@ def field(answer: TestResponse) -> tuple[str, str]:
 
 def test_a_written_post_is_answered_whole(client: FlaskClient, author: Headers) -> None:
     answer = write(client, author, title=" On lamps ")
-    found = post(answer, 201)
+    found = document(answer, 201)
     assert list(found) == MEMBERS
     assert found == {
         "id": found["id"],
@@ -83,7 +71,7 @@ def test_a_written_post_is_answered_whole(client: FlaskClient, author: Headers) 
     }
     assert answer.headers["Location"] == f"{URL}{found['id']}"
     assert answer.headers["ETag"] == f'"{found["id"]}-1"'
-    assert post(client.get(answer.headers["Location"], headers=author)) == found
+    assert document(client.get(answer.headers["Location"], headers=author)) == found
 
 
 @pytest.mark.parametrize(
@@ -141,7 +129,7 @@ BEYOND: list[tuple[str, Any, str]] = [
 def test_beyond_the_limits_nothing_is_made_or_changed(
     client: FlaskClient, author: Headers, draft: str, name: str, value: Any, code: str
 ) -> None:
-    before = post(client.get(draft, headers=author))
+    before = document(client.get(draft, headers=author))
     for answer in (
         client.post(URL, json={"title": "x", "content": "y", name: value}, headers=author),
         client.put(draft, json={name: value}, headers=author),
@@ -151,8 +139,8 @@ def test_beyond_the_limits_nothing_is_made_or_changed(
             problem(answer, 400, "malformed_body")
         else:
             assert field(answer) == (name, code)
-    assert post(client.get(draft, headers=author)) == before
-    assert post(client.get(URL, headers=author))["total"] == 1
+    assert document(client.get(draft, headers=author)) == before
+    assert document(client.get(URL, headers=author))["total"] == 1
 
 
 def test_a_post_needs_a_title_and_content(client: FlaskClient, author: Headers) -> None:
@@ -168,12 +156,12 @@ def test_a_post_needs_a_title_and_content(client: FlaskClient, author: Headers) 
 def test_only_the_fields_sent_are_changed(
     client: FlaskClient, author: Headers, draft: str, method: str, sent: dict[str, Any]
 ) -> None:
-    before = post(client.get(draft, headers=author))
+    before = document(client.get(draft, headers=author))
     answer = client.open(draft, method=method, json=sent, headers=author)
-    after = post(answer)
+    after = document(answer)
     assert after == {**before, **sent, "version": 2, "updated_at": after["updated_at"]}
     assert answer.headers["ETag"] == f'"{after["id"]}-2"'
-    assert post(client.get(draft, headers=author)) == after
+    assert document(client.get(draft, headers=author)) == after
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -195,14 +183,14 @@ UNPUBLISHING += [(method, "", {"is_published": False}) for method in ("PUT", "PA
 def test_a_draft_that_is_published_gets_its_date(
     client: FlaskClient, author: Headers, draft: str, method: str, path: str, body: Any
 ) -> None:
-    found = post(client.open(draft + path, method=method, json=body, headers=author))
+    found = document(client.open(draft + path, method=method, json=body, headers=author))
     assert (found["is_published"], found["version"]) == (True, 2)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found["published_at"])
-    assert post(client.get(draft)) == found
+    assert document(client.get(draft)) == found
 
 
 def test_a_post_may_be_published_from_the_start(client: FlaskClient, author: Headers) -> None:
-    found = post(write(client, author, is_published=True), 201)
+    found = document(write(client, author, is_published=True), 201)
     assert found["is_published"] is True
     assert found["published_at"] == found["created_at"]
     assert found["version"] == 1
@@ -215,7 +203,7 @@ def test_publishing_again_keeps_the_first_date(
     with app.app_context():
         address = f"{URL}{make_post(is_published=True, published_at=LONG_AGO).id}"
         db.session.commit()
-    found = post(client.open(address + path, method=method, json=body, headers=superuser))
+    found = document(client.open(address + path, method=method, json=body, headers=superuser))
     assert found["published_at"] == LONG_AGO_SPELLED
     assert found["version"] == (1 if path else 2)  # a change is counted, publishing again is none
 
@@ -224,7 +212,7 @@ def test_publishing_again_keeps_the_first_date(
 def test_a_post_that_is_a_draft_again_has_no_date(
     client: FlaskClient, author: Headers, published: str, method: str, path: str, body: Any
 ) -> None:
-    found = post(client.open(published + path, method=method, json=body, headers=author))
+    found = document(client.open(published + path, method=method, json=body, headers=author))
     assert (found["is_published"], found["published_at"], found["version"]) == (False, None, 2)
     problem(client.get(published), 404, "not_found")
 
@@ -232,9 +220,9 @@ def test_a_post_that_is_a_draft_again_has_no_date(
 def test_unpublishing_a_draft_changes_nothing(
     client: FlaskClient, author: Headers, draft: str
 ) -> None:
-    before = post(client.get(draft, headers=author))
+    before = document(client.get(draft, headers=author))
     answer = client.post(f"{draft}/unpublish", headers=author)
-    assert post(answer) == before
+    assert document(answer) == before
     assert answer.headers["ETag"] == f'"{before["id"]}-1"'
 
 
@@ -246,7 +234,7 @@ def test_drafts_are_seen_by_their_author_and_superusers_only(
     draft: str,
     published: str,
 ) -> None:
-    author_id = post(client.get(published))["author"]["id"]
+    author_id = document(client.get(published))["author"]["id"]
     for headers, seen in (({}, 1), (signed_in, 1), (author, 2), (superuser, 2)):
         assert client.get(published, headers=headers).status_code == 200
         assert client.get(draft, headers=headers).status_code == (200 if seen == 2 else 404)
@@ -261,7 +249,7 @@ def test_drafts_are_seen_by_their_author_and_superusers_only(
             ("?is_published=false", seen - 1),
             (f"?is_published=false&author_id={author_id}&q=BURN", seen - 1),
         ):
-            page = post(client.get(f"{URL}{query}", headers=headers))
+            page = document(client.get(f"{URL}{query}", headers=headers))
             assert page["total"] == total, (headers, query)
             if not query:
                 assert len(page["items"]) == seen
@@ -306,7 +294,7 @@ def test_a_draft_of_another_is_like_a_post_that_is_not_there(
     hidden = answers()
     found = problem(client.get(draft, headers=signed_in), 404, "not_found")
     assert found["detail"] == f"Post with id {id} not found"
-    assert post(client.get(draft, headers=author))["version"] == 1
+    assert document(client.get(draft, headers=author))["version"] == 1
     assert client.delete(draft, headers=author).status_code == 204
     assert answers() == hidden
     assert {status for status, *_ in hidden} == {404, 401, 422}
@@ -323,18 +311,18 @@ def test_a_published_post_of_another_is_read_only(
     body: Any,
     tag: str,
 ) -> None:
-    before = post(client.get(published, headers=signed_in))
+    before = document(client.get(published, headers=signed_in))
     headers = {**signed_in, **({"If-Match": tag.replace("ID", str(before["id"]))} if tag else {})}
     answer = client.open(published + path, method=method, json=body, headers=headers)
     found = problem(answer, 403, "forbidden")
     assert found["detail"] == "Only the author and superusers may do this."
-    assert post(client.get(published)) == before
+    assert document(client.get(published)) == before
 
 
 def test_superusers_may_do_everything_and_authors_stay_authors(
     client: FlaskClient, author: Headers, superuser: Headers, draft: str
 ) -> None:
-    by = post(client.get(draft, headers=author))["author"]
+    by = document(client.get(draft, headers=author))["author"]
     for method, path, body in (
         ("PUT", "", {"title": "Better"}),
         ("PATCH", "", {"content": "Better"}),
@@ -342,9 +330,9 @@ def test_superusers_may_do_everything_and_authors_stay_authors(
         ("POST", "/publish", None),
         ("POST", "/unpublish", None),
     ):
-        found = post(client.open(draft + path, method=method, json=body, headers=superuser))
+        found = document(client.open(draft + path, method=method, json=body, headers=superuser))
         assert found["author"] == by
-        assert post(client.get(draft, headers=author)) == found
+        assert document(client.get(draft, headers=author)) == found
     assert client.delete(draft, headers=superuser).status_code == 204
     problem(client.get(draft, headers=author), 404, "not_found")
 
@@ -355,7 +343,7 @@ def test_nobody_writes_without_signing_in(client: FlaskClient, published: str) -
         answers.append(client.open(published + path, method=method, json=body))
     for answer in answers:
         problem(answer, 401, "unauthorized")
-    assert post(client.get(published))["version"] == 1
+    assert document(client.get(published))["version"] == 1
 
 
 def test_who_sends_a_token_sends_a_valid_one(client: FlaskClient, published: str) -> None:
@@ -392,7 +380,7 @@ def test_who_names_the_current_version_may_change_it(
 def test_who_names_another_version_changes_nothing(
     client: FlaskClient, author: Headers, draft: str, method: str, path: str, body: Any, tag: str
 ) -> None:
-    before = post(client.get(draft, headers=author))
+    before = document(client.get(draft, headers=author))
     headers = {**author, "If-Match": tag.replace("ID", str(before["id"]))}
     answer = client.open(draft + path, method=method, json=body, headers=headers)
     told = problem(answer, 412, "stale_version")["detail"]
@@ -400,7 +388,7 @@ def test_who_names_another_version_changes_nothing(
         told
         == f'Post {before["id"]} has changed, its ETag is "{before["id"]}-1" now; read it again'
     )
-    assert post(client.get(draft, headers=author)) == before
+    assert document(client.get(draft, headers=author)) == before
 
 
 def test_who_holds_this_version_is_not_sent_it_again(
@@ -442,7 +430,7 @@ def shelf(app: App, isolated: None) -> None:
 
 @pytest.mark.usefixtures("shelf")
 def test_the_newest_come_first(client: FlaskClient) -> None:
-    page = post(client.get(URL))
+    page = document(client.get(URL))
     ids = [item["id"] for item in page["items"]]
     assert (len(ids), page["total"], page["next_cursor"]) == (9, 9, None)
     assert ids == sorted(ids, reverse=True)
@@ -453,11 +441,11 @@ def test_the_newest_come_first(client: FlaskClient) -> None:
 @pytest.mark.parametrize("limit", [1, 4])
 def test_a_walk_by_cursor_sees_every_post_once(client: FlaskClient, sort: str, limit: int) -> None:
     query: dict[str, Any] = {"limit": limit, **({"sort": sort} if sort else {})}
-    whole = post(client.get(URL, query_string={**query, "limit": 100}))["items"]
-    page = post(client.get(URL, query_string=query))
+    whole = document(client.get(URL, query_string={**query, "limit": 100}))["items"]
+    page = document(client.get(URL, query_string=query))
     walked = page["items"]
     while page["next_cursor"]:
-        page = post(client.get(URL, query_string={**query, "cursor": page["next_cursor"]}))
+        page = document(client.get(URL, query_string={**query, "cursor": page["next_cursor"]}))
         walked += page["items"]
     assert walked == whole
     assert len(walked) == 9
@@ -465,7 +453,7 @@ def test_a_walk_by_cursor_sees_every_post_once(client: FlaskClient, sort: str, l
 
 @pytest.mark.usefixtures("shelf")
 def test_titles_are_sorted_as_people_do(client: FlaskClient) -> None:
-    items = post(client.get(f"{URL}?sort=title"))["items"]
+    items = document(client.get(f"{URL}?sort=title"))["items"]
     plain = [item["title"] for item in items if item["title"].isascii()]
     assert plain == sorted(plain, key=str.lower)
 
@@ -491,7 +479,7 @@ def test_titles_are_sorted_as_people_do(client: FlaskClient) -> None:
 def test_search_finds_the_letters_themselves_in_title_or_content(
     client: FlaskClient, q: str, found: int
 ) -> None:
-    page = post(client.get(URL, query_string={"q": q}))
+    page = document(client.get(URL, query_string={"q": q}))
     assert (page["total"], len(page["items"])) == (found, found)
 
 

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from project.db import db
 from project.http.app import App
+from tests.answers import document, problem
 from tests.products.make import make_product
 
 URL = "/api/v1/products/"
@@ -32,20 +33,6 @@ def create(client: FlaskClient, headers: dict[str, str], **values: Any) -> TestR
     return client.post(URL, json={"name": "Lamp", "price": "1", **values}, headers=headers)
 
 
-def product(answer: TestResponse, status: int = 200) -> dict[str, Any]:
-    assert answer.status_code == status, answer.text
-    assert answer.content_type == "application/json"
-    return dict(answer.json or {})
-
-
-def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
-    found = dict(answer.json or {})
-    assert (found["status"], found["code"]) == (status, code), found
-    assert ("errors" in found) == (status == 422)
-    return found
-
-
 def field(answer: TestResponse) -> tuple[str, str]:
     """The one field a 422 complains about, and the code of the complaint."""
     [error] = problem(answer, 422, "invalid_fields")["errors"]
@@ -57,7 +44,7 @@ def test_a_created_product_is_answered_whole(
     client: FlaskClient, signed_in: dict[str, str]
 ) -> None:
     answer = client.post(URL, json={"name": " Lamp ", "price": "29.9"}, headers=signed_in)
-    found = product(answer, 201)
+    found = document(answer, 201)
     assert list(found) == MEMBERS
     assert found == {
         "id": found["id"],
@@ -72,7 +59,7 @@ def test_a_created_product_is_answered_whole(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", found["created_at"])
     assert answer.headers["Location"] == f"{URL}{found['id']}"
     assert answer.headers["ETag"] == f'"{found["id"]}-1"'
-    assert product(client.get(answer.headers["Location"])) == found
+    assert document(client.get(answer.headers["Location"])) == found
 
 
 @pytest.mark.parametrize(
@@ -101,7 +88,7 @@ def test_a_created_product_is_answered_whole(
 def test_the_limits_themselves_are_allowed(
     client: FlaskClient, signed_in: dict[str, str], sent: dict[str, Any], kept: dict[str, Any]
 ) -> None:
-    found = product(create(client, signed_in, **sent), 201)
+    found = document(create(client, signed_in, **sent), 201)
     assert {name: found[name] for name in kept} == kept
 
 
@@ -133,15 +120,15 @@ BEYOND: list[tuple[str, Any, str]] = [
 def test_beyond_the_limits_nothing_is_made_or_changed(
     client: FlaskClient, signed_in: dict[str, str], stored: str, name: str, value: Any, code: str
 ) -> None:
-    before = product(client.get(stored))
+    before = document(client.get(stored))
     for answer in (
         create(client, signed_in, **{"name": "New", name: value}),
         client.put(stored, json={name: value}, headers=signed_in),
         client.patch(stored, json={name: value}, headers=signed_in),
     ):
         assert field(answer) == (name, code)
-    assert product(client.get(stored)) == before
-    assert product(client.get(URL))["total"] == 1
+    assert document(client.get(stored)) == before
+    assert document(client.get(URL))["total"] == 1
 
 
 def test_every_wrong_field_is_named(client: FlaskClient, signed_in: dict[str, str]) -> None:
@@ -157,7 +144,7 @@ def test_every_wrong_field_is_named(client: FlaskClient, signed_in: dict[str, st
 def test_a_name_is_taken_once_among_inactive_ones_too(
     client: FlaskClient, signed_in: dict[str, str], name: str, active: bool
 ) -> None:
-    first = product(create(client, signed_in, name=name, is_active=active), 201)
+    first = document(create(client, signed_in, name=name, is_active=active), 201)
     found = problem(create(client, signed_in, name=f" {name} "), 400, "duplicate_name")
     assert found["detail"] == f"Product with name '{name}' already exists"
     assert found["conflict"] == {"id": first["id"], "is_active": active}
@@ -166,8 +153,8 @@ def test_a_name_is_taken_once_among_inactive_ones_too(
 def test_a_name_in_another_case_is_another_name(
     client: FlaskClient, signed_in: dict[str, str]
 ) -> None:
-    product(create(client, signed_in, name="lamp"), 201)
-    product(create(client, signed_in, name="LAMP"), 201)
+    document(create(client, signed_in, name="lamp"), 201)
+    document(create(client, signed_in, name="LAMP"), 201)
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -180,7 +167,7 @@ def test_a_change_cannot_take_anothers_name_but_keeps_its_own(
     assert found["detail"] == "Product with name 'Lamp' already exists"
     assert f"{URL}{found['conflict']['id']}" == stored
     own = client.open(stored, method=method, json={"name": " Lamp "}, headers=signed_in)
-    assert product(own)["name"] == "Lamp"
+    assert document(own)["name"] == "Lamp"
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -201,12 +188,12 @@ def test_a_change_cannot_take_anothers_name_but_keeps_its_own(
 def test_only_the_fields_sent_are_changed(
     client: FlaskClient, signed_in: dict[str, str], stored: str, method: str, sent: dict[str, Any]
 ) -> None:
-    before = product(client.get(stored))
+    before = document(client.get(stored))
     answer = client.open(stored, method=method, json=sent, headers=signed_in)
-    after = product(answer)
+    after = document(answer)
     assert after == {**before, **sent, "version": 2, "updated_at": after["updated_at"]}
     assert answer.headers["ETag"] == f'"{after["id"]}-2"'
-    assert product(client.get(stored)) == after
+    assert document(client.get(stored)) == after
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH"])
@@ -215,7 +202,7 @@ def test_an_update_needs_a_field(
 ) -> None:
     answer = client.open(stored, method=method, json={}, headers=signed_in)
     assert field(answer) == ("", "required")
-    assert product(client.get(stored))["version"] == 1
+    assert document(client.get(stored))["version"] == 1
 
 
 def test_deleting_is_soft_repeatable_and_restorable(
@@ -224,11 +211,11 @@ def test_deleting_is_soft_repeatable_and_restorable(
     for _ in range(2):
         answer = client.delete(stored, headers=signed_in)
         assert (answer.status_code, answer.data) == (204, b"")
-    gone = product(client.get(stored))
+    gone = document(client.get(stored))
     assert (gone["is_active"], gone["stock"]) == (False, 5)
     for _ in range(2):
-        assert product(client.post(f"{stored}/restore", headers=signed_in))["is_active"] is True
-    assert product(client.get(stored))["is_active"] is True
+        assert document(client.post(f"{stored}/restore", headers=signed_in))["is_active"] is True
+    assert document(client.get(stored))["is_active"] is True
 
 
 @pytest.mark.parametrize(

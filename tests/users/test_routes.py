@@ -17,6 +17,7 @@ from project.posts.models import Post
 from project.sessions.models import RefreshToken, Session
 from project.users import credentials
 from project.users.models import PasswordReset, User
+from tests.answers import problem
 from tests.posts.make import make_post
 from tests.sessions.make import begin
 from tests.users.conftest import Member, enter
@@ -58,13 +59,6 @@ def found(answer: TestResponse, status: int = 200) -> dict[str, Any]:
     for secret in ("password", HASHED, "argon2", PASSWORD, OTHER):
         assert secret not in answer.text
     return dict(answer.json or {})
-
-
-def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
-    found = dict(answer.json or {})
-    assert (found["status"], found["code"]) == (status, code), found
-    return found
 
 
 def field(answer: TestResponse, place: str = "body") -> tuple[str, str]:

@@ -15,6 +15,7 @@ from project.errors import OnlySuperusers
 from project.http.app import App
 from project.users import service
 from project.users.models import User
+from tests.answers import problem
 from tests.users.conftest import Member, enter
 from tests.users.make import PASSWORD, make_user
 
@@ -30,13 +31,6 @@ LAST = "This is the last active superuser; make another first."
 
 def ask(client: FlaskClient, who: Member, ids: Any, is_active: Any = False) -> TestResponse:
     return client.post(BULK, json={"ids": ids, "is_active": is_active}, headers=who.headers)
-
-
-def refused(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
-    assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
-    found = dict(answer.json or {})
-    assert found["code"] == code, found
-    return found
 
 
 def versions(app: App, *ids: int) -> list[tuple[bool, int]]:
@@ -116,20 +110,20 @@ def test_a_hundred_cost_as_many_statements_as_one(
 def test_what_is_no_list_of_ids_is_refused(
     client: FlaskClient, root: Member, ids: Any, code: str
 ) -> None:
-    [error] = refused(ask(client, root, ids), 422, "invalid_fields")["errors"]
+    [error] = problem(ask(client, root, ids), 422, "invalid_fields")["errors"]
     assert (error["in"], error["field"], error["code"]) == ("body", "ids", code)
 
 
 @pytest.mark.parametrize("active", [None, 0, "false", [], {}])
 def test_a_status_is_true_or_false(client: FlaskClient, root: Member, active: Any) -> None:
-    [error] = refused(ask(client, root, [1], active), 422, "invalid_fields")["errors"]
+    [error] = problem(ask(client, root, [1], active), 422, "invalid_fields")["errors"]
     assert error["field"] == "is_active"
 
 
 def test_both_are_needed_and_nothing_else(client: FlaskClient, root: Member) -> None:
     answer = client.post(BULK, json={"is_superuser": True}, headers=root.headers)
     wrong = {
-        error["field"]: error["code"] for error in refused(answer, 422, "invalid_fields")["errors"]
+        error["field"]: error["code"] for error in problem(answer, 422, "invalid_fields")["errors"]
     }
     assert wrong == {"ids": "required", "is_active": "required", "is_superuser": "unknown"}
 
@@ -140,7 +134,7 @@ def test_sessions_of_the_deactivated_end_for_good_and_no_others(
     ada, bob = enter(app), enter(app)
     for active in (False, True):
         assert ask(client, root, [ada.id], active).status_code == 200
-        refused(client.get(ME, headers=ada.headers), 401, "unauthorized")
+        problem(client.get(ME, headers=ada.headers), 401, "unauthorized")
         assert client.get(ME, headers=bob.headers).status_code == 200
     assert client.get(ME, headers=root.headers).status_code == 200
 
@@ -150,7 +144,7 @@ def test_nobody_is_deactivated_when_oneself_is_among_them(
 ) -> None:
     other = enter(app, is_superuser=True)
     answer = ask(client, root, [ids[1], other.id, root.id, ids[2]])
-    assert refused(answer, 409, "own_account")["detail"] == OWN
+    assert problem(answer, 409, "own_account")["detail"] == OWN
     assert versions(app, ids[1], other.id, root.id, ids[2]) == [(True, 1)] * 4
     assert client.get(ME, headers=other.headers).status_code == 200
 
@@ -174,8 +168,8 @@ def test_nobody_locks_oneself_out(
     if not alone:
         enter(app, is_superuser=True)
     answer = client.patch(f"{URL}{root.id}", json=sent, headers=root.headers)
-    assert refused(answer, 409, "own_account")["detail"] == OWN
-    assert refused(client.delete(f"{URL}{root.id}", headers=root.headers), 409, "own_account")
+    assert problem(answer, 409, "own_account")["detail"] == OWN
+    assert problem(client.delete(f"{URL}{root.id}", headers=root.headers), 409, "own_account")
     assert versions(app, root.id) == [(True, 1)]
     me = client.get(ME, headers=root.headers).json or {}
     assert (me["is_superuser"], me["bio"]) == (True, None)

@@ -11,6 +11,7 @@ from limits import parse
 from limits.strategies import FixedWindowRateLimiter
 
 from project.errors import TooMany
+from project.http.guards import recognise
 from project.http.limits.addresses import address, network
 from project.http.limits.storage import PostgresStorage
 
@@ -64,6 +65,10 @@ def count(name: str, key: str) -> None:
 
 def count_request() -> None:
     """Count the request under way: for its user, or without one for its address."""
+    if current_app.extensions["limits"].counter is None:
+        return
+    if "user_id" not in g:
+        recognise()
     user_id = g.get("user_id")
     count(*("anonymous", network()) if user_id is None else ("user", str(user_id)))
 

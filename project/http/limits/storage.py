@@ -14,12 +14,12 @@ from typing import Any
 
 import structlog
 from limits.storage import Storage
-from sqlalchemy import BigInteger, Column, Table, Text, create_engine, event
+from sqlalchemy import BigInteger, Column, Table, Text, create_engine
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.exc import SQLAlchemyError
 
 from project.db import Base
-from project.db.session import engine_options
+from project.db.session import engine_options, listen_before_connecting
 from project.errors import Refusal
 
 log = structlog.get_logger("project")
@@ -69,12 +69,7 @@ class PostgresStorage(Storage):
         super().__init__()
         options = engine_options(CONNECTIONS)
         self.engine = create_engine(url, isolation_level="AUTOCOMMIT", **options)
-
-        def prepare(*_: object) -> None:
-            if before_connecting is not None:
-                before_connecting()
-
-        event.listen(self.engine, "do_connect", prepare)
+        listen_before_connecting(self.engine, before_connecting)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count a hit; the window begins with its first."""

@@ -1,0 +1,26 @@
+"""Answers as tests read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from werkzeug.test import TestResponse
+
+
+def document(answer: TestResponse, status: int = 200) -> dict[str, Any]:
+    """The document answered with this status."""
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/json"
+    return dict(answer.json or {})
+
+
+def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
+    """The refusal answered: whole, in one shape, and this one."""
+    assert answer.status_code == status, answer.text
+    assert answer.content_type == "application/problem+json"
+    found = dict(answer.json or {})
+    assert (found["code"], found["status"]) == (code, status), found
+    assert found["request_id"] == answer.headers["X-Request-Id"]
+    assert len(found["detail"]) < 500
+    assert ("errors" in found) == (status == 422)
+    return found
