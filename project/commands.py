@@ -9,6 +9,7 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from project import origin
 from project.errors import Invalid, Refusal, Unavailable
 
 
@@ -16,6 +17,7 @@ class Group(AppGroup):
     """A group of `flask` commands."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        origin.enter()
         with one_sentence():
             return super().invoke(ctx)
 

@@ -16,6 +16,7 @@ from project.http.blueprint import Blueprint
 from project.posts import routes as posts
 from project.products import cli as products_cli
 from project.products import routes as products
+from project.products.stock import routes as stock
 from project.profiles import routes as profiles
 from project.sessions import routes as sessions
 from project.users import cli as users_cli
@@ -39,6 +40,7 @@ ROOMS = (
     Room(sessions.blp, "/api/v1/auth/sessions"),
     Room(users.blp, "/api/v1/users", users_cli.users),
     Room(products.blp, "/api/v1/products", products_cli.products),
+    Room(stock.blp, "/api/v1"),
     Room(posts.blp, "/api/v1/posts"),
     Room(profiles.blp, "/api/v1/users"),
     Room(commands=embedded.pg),

@@ -36,8 +36,8 @@ def rule(
     """`info=` for a constraint or a foreign key: breaking it raises `kind` in these words.
 
     For a unique constraint of one column `{column}` in the sentence is the value refused, and
-    `conflict` names the columns of the row in the way that the refusal carries along; it is
-    always Refused.
+    `conflict` names the columns of the row in the way that the refusal carries along; with it,
+    it is always Refused.
     """
     return {"rule": Rule(code, sentence, conflict, kind)}
 
@@ -97,10 +97,12 @@ def _broken(broken: Rule, table: Table, detail: str) -> Refusal:
     if key is None:
         return broken.kind(broken.sentence, code=broken.code)
     column, value = key.groups()
-    refusal = Duplicate(broken.sentence.format_map({column: value}), code=broken.code)
-    if broken.conflict:
-        columns = [table.c[name] for name in broken.conflict]
-        refusal.rival = select(*columns).where(table.c[column] == value)
+    sentence = broken.sentence.format_map({column: value})
+    if not broken.conflict:
+        return broken.kind(sentence, code=broken.code)
+    refusal = Duplicate(sentence, code=broken.code)
+    columns = [table.c[name] for name in broken.conflict]
+    refusal.rival = select(*columns).where(table.c[column] == value)
     return refusal
 
 

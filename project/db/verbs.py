@@ -1,14 +1,17 @@
-"""The verbs services speak: fetch, count, matching, save, revise, remove, sweep."""
+"""The verbs services speak: fetch, count, matching, save, revise, attempt, remove, sweep."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     ColumnExpressionArgument,
+    Executable,
+    Row,
     Select,
+    Update,
     delete,
     func,
     inspect,
@@ -26,19 +29,19 @@ from project.errors import NotFound, Stale
 INT4 = 2**31 - 1
 INT8 = 2**63 - 1
 
-Row = TypeVar("Row", bound=Base)
+Entity = TypeVar("Entity", bound=Base)
 Kept = TypeVar("Kept", bound=Item)
 
 
 def fetch(
-    model: type[Row], id: int, *, among: Select[Row] | None = None, lock: bool = False
-) -> Row:
+    model: type[Entity], id: int, *, among: Select[Entity] | None = None, lock: bool = False
+) -> Entity:
     """The row with this id; raises NotFound.
 
     among: where to look, if not everywhere; what lies outside is missing like any other.
     lock: read it as it is now, and hold it to the end; rows that refer to it may still be made.
     """
-    found: Row | None = None
+    found: Entity | None = None
     if id > INT8:
         pass  # and PostgreSQL would search the whole table for such a number
     elif among is not None:
@@ -57,7 +60,7 @@ def matching(q: str, *columns: InstrumentedAttribute[Any]) -> ColumnElement[bool
     return or_(*(column.ilike(f"%{literal}%") for column in columns))
 
 
-def save(row: Row) -> Row:
+def save(row: Entity) -> Entity:
     """Insert now, so that rules speak here; the row comes back with all the server made up."""
     db.session.add(row)
     db.session.flush()
@@ -80,31 +83,51 @@ def revise_if(
     values: Mapping[str, Any],
     versions: Collection[int] | None = None,
 ) -> Kept | None:
-    """Revise, unless the condition does not hold: then None, and the row is locked as it is.
+    """Revise, unless the condition does not hold: then None, and the row is locked as it is."""
+    changed = revision(model, values, *named(model, id, versions), condition)
+    row = attempt(changed.returning(model), model, id, versions)
+    return row and row[0]
+
+
+def named(
+    model: type[Item], id: int, versions: Collection[int] | None
+) -> Sequence[ColumnElement[bool]]:
+    """What picks the row with this id, in one of these versions."""
+    return [model.id == id, *([] if versions is None else [model.version.in_(versions)])]
+
+
+def revision(
+    model: type[Item], values: Mapping[str, Any], *which: ColumnExpressionArgument[bool]
+) -> Update:
+    """The UPDATE that changes rows and counts their versions.
+
+    `updated_at` is read with the row locked, and never goes back whatever the clock does.
+    """
+    now = func.greatest(func.clock_timestamp(), model.updated_at)
+    changed = update(model).where(*which)
+    return changed.values(**values, version=model.version + 1, updated_at=now)
+
+
+def attempt(
+    statement: Executable, model: type[Item], id: int, versions: Collection[int] | None = None
+) -> Row[Any] | None:
+    """The row answered by a statement that changes row `id` if it may, else None.
 
     Condition and version are judged in the UPDATE itself, in one statement: whoever looks first
     and writes then lets two writers pass. Only a refusal asks more: it locks the row, and tries
     once again, for the row may have become what it must be between the two statements.
+    Raises NotFound, and Stale for another version.
     """
-    named = [model.id == id, *([] if versions is None else [model.version.in_(versions)])]
-    statement = (
-        update(model)
-        .where(*named, condition)
-        .values(**values, version=model.version + 1, updated_at=func.now())
-        .returning(model)
-        .execution_options(populate_existing=True, synchronize_session=False)
-    )
-    revised: Kept | None = db.session.scalar(statement) if id <= INT8 else None
-    if revised is None:
-        _compare(fetch(model, id, lock=True), versions)
-        revised = db.session.scalar(statement)
-    return revised
+    fresh = statement.execution_options(populate_existing=True, synchronize_session=False)
+    if id <= INT8 and (row := db.session.execute(fresh).first()):
+        return row
+    _compare(fetch(model, id, lock=True), versions)
+    return db.session.execute(fresh).first()
 
 
 def remove(model: type[Kept], id: int, versions: Collection[int] | None = None) -> None:
     """Delete one row for good; raises NotFound, and Stale for another version."""
-    named = [model.id == id, *([] if versions is None else [model.version.in_(versions)])]
-    statement = delete(model).where(*named).returning(model.id)
+    statement = delete(model).where(*named(model, id, versions)).returning(model.id)
     if id > INT8 or db.session.scalar(statement) is None:
         _compare(fetch(model, id, lock=True), versions)
         db.session.execute(statement)

@@ -94,6 +94,8 @@ class Blueprint(flask_smorest.Blueprint):
             @wraps(view)
             def answered(*args: Any, **kwargs: Any) -> Response:
                 item = view(*args, **kwargs)
+                if isinstance(item, Response):  # see `or_document`
+                    return item
                 response = jsonify(out.dump(item))
                 response.status_code = status
                 if at:
@@ -135,6 +137,21 @@ class Blueprint(flask_smorest.Blueprint):
     def document(self, schema: type[Schema]) -> Decorator:
         """Answer 200 with a document that is no item of its own."""
         decorate: Decorator = self.response(200, schema())
+        return decorate
+
+    def or_document(self, schema: type[Schema], of: type) -> Decorator:
+        """Answer 200 with this document where the view, from its place on, returns one of these."""
+        out = schema()
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def answered(*args: Any, **kwargs: Any) -> Any:
+                found = view(*args, **kwargs)
+                return jsonify(out.dump(found)) if isinstance(found, of) else found
+
+            documented: View = self.alt_response(200, schema=out, success=True)(answered)
+            return documented
+
         return decorate
 
     def nothing(self, view: View) -> View:

@@ -15,6 +15,7 @@ from flask_jwt_extended import get_current_user, get_jwt, verify_jwt_in_request
 from flask_jwt_extended.exceptions import JWTExtendedException
 from jwt import PyJWTError
 
+from project import origin
 from project.errors import Forbidden, OnlySuperusers, Unauthorized
 from project.http.problems import InvalidToken
 
@@ -50,6 +51,7 @@ def signed_in() -> None:
         raise InvalidToken from None
     g.user = get_current_user()
     g.user_id = g.user.id
+    origin.act(g.user.id, g.user.username)
 
 
 def bearer() -> str:

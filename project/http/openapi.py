@@ -131,7 +131,7 @@ def _conditional(doc: Any, responses: Any, method: str, refusals: Refusals) -> N
     if method == "get" and "ETag" in responses.get(200, {}).get("headers", {}):
         doc["parameters"].append("IfNoneMatch")
         responses[304] = {"description": "The caller holds this version", "headers": {**ETAG}}
-    if any(problems.status_of(refusal) == 412 for refusal in refusals):
+    if any(refusal.code == errors.Stale.code for refusal in refusals):
         doc["parameters"].append("IfMatch")
 
 

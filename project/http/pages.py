@@ -163,9 +163,10 @@ def _beyond(cursor: str, keys: Sequence[Key]) -> ColumnElement[bool]:
         raise _wrong("cursor", "Not a cursor of this list; start again without it.") from None
     if order != _order(keys):
         raise _wrong("cursor", "This cursor belongs to another sort; keep sort as it was.")
-    if not any(key.descending for key in keys):
+    if len({key.descending for key in keys}) == 1:  # one way: walks straight on an index
         typed = (cast(value, key.column.type) for key, value in zip(keys, values, strict=True))
-        return tuple_(*(key.column for key in keys)) > tuple_(*typed)  # walks straight on an index
+        last, here = tuple_(*typed), tuple_(*(key.column for key in keys))
+        return here < last if keys[0].descending else here > last
     steps = []
     for depth, key in enumerate(keys):
         same = [before.at(value) for before, value in zip(keys[:depth], values, strict=False)]

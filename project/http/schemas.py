@@ -36,7 +36,16 @@ class Query(Schema):
     spelled = True
 
 
-class Stored(Schema):
+class Out(Schema):
+    """A document that is answered: all its fields are there, and none is read."""
+
+    def on_bind_field(self, field_name: str, field_obj: ma.fields.Field[Any]) -> None:
+        """Answered fields are always there and never read."""
+        field_obj.dump_only = field_obj.required = True
+        field_obj.load_default = ma.missing
+
+
+class Stored(Out):
     """An item as it is answered: its fields in, all of them there, and what the server adds.
 
     Write `class ProductOut(Stored, ProductIn)`.
@@ -52,8 +61,3 @@ class Stored(Schema):
         for fields in (self.fields, self.dump_fields):  # a reader looks for the id first
             rest = {name: fields.pop(name) for name in list(fields) if name != "id"}
             fields.update(rest)
-
-    def on_bind_field(self, field_name: str, field_obj: ma.fields.Field[Any]) -> None:
-        """Answered fields are always there and never read."""
-        field_obj.dump_only = field_obj.required = True
-        field_obj.load_default = ma.missing

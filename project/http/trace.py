@@ -9,6 +9,8 @@ import structlog
 from flask import Flask, Response, g, request
 from ulid import ULID
 
+from project import origin
+
 log = structlog.get_logger("project")
 
 GOOD_ID = re.compile(r"[A-Za-z0-9._:/+=~-]{1,128}", re.ASCII)
@@ -35,8 +37,7 @@ def init_app(app: Flask) -> None:
 
 def _begin() -> None:
     g.began = time.perf_counter()
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=request_id())
+    origin.enter(request_id())
 
 
 def _end(response: Response) -> Response:

@@ -19,6 +19,8 @@ from project.products.schemas import (
     ProductSearch,
     StockQuery,
 )
+from project.products.stock import service as stock
+from project.products.stock.routes import SOLD_OUT, TOO_MUCH
 
 blp = Blueprint("products", __name__, description="The catalogue.")
 
@@ -29,8 +31,6 @@ TAKEN = Refused(
 )
 MISSING = NotFound("Product with id 9 not found")
 MOVED_ON = Stale('Product 1 has changed, its ETag is "1-3" now; read it again')
-SOLD_OUT = Refused("Insufficient stock. Current: 5, Requested: 10", code="insufficient_stock")
-TOO_MUCH = Refused("Stock would exceed 2147483647", code="stock_limit")
 
 
 @blp.get("/")
@@ -122,4 +122,4 @@ def restore_product(id: int) -> Product:
 @blp.refuses(SOLD_OUT, TOO_MUCH, MISSING, MOVED_ON)
 def adjust_stock(id: int, **moved: Any) -> Product:
     """Add to the stock of a product, or take from it"""
-    return service.adjust_stock(id, **moved, versions=etag.expected(id))
+    return stock.adjust(id, **moved, versions=etag.expected(id))[0]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, Text, cast, func, select
+from sqlalchemy import Select, Text, func, select
 
 from project.db import announce, fetch, matching, revise, revise_if, save
-from project.errors import Refused
-from project.products.models import MAX_STOCK, Product
+from project.products.models import Product
+from project.products.stock import ledger
+from project.products.stock import service as stock
 
 SORTABLE: dict[str, Any] = {
     "id": Product.id,
@@ -52,13 +54,15 @@ def get(id: int) -> Product:
 def create(values: dict[str, Any]) -> Product:
     """Take a product into the catalogue."""
     product = save(Product(**values))
+    ledger.open(product)
     announce("product.created", product_id=product.id, name=product.name)
     return product
 
 
 def update(id: int, values: dict[str, Any], versions: Collection[int] | None = None) -> Product:
-    """Change the fields sent."""
-    product = revise(Product, id, values, versions)
+    """Change the fields sent; a stock among them goes through the ledger."""
+    change = stock.update if "stock" in values else partial(revise, Product)
+    product = change(id, values, versions)
     announce("product.updated", product_id=id, fields=sorted(values), version=product.version)
     return product
 
@@ -76,33 +80,3 @@ def restore(id: int) -> Product:
         return fetch(Product, id)
     announce("product.updated", product_id=id, fields=["is_active"], version=restored.version)
     return restored
-
-
-def adjust_stock(
-    id: int, quantity: int, reason: str | None = None, versions: Collection[int] | None = None
-) -> Product:
-    """Add to the stock, or take from it, in the one statement that also judges the result.
-
-    Reading, adding and writing back would sell the last piece twice.
-    """
-    after = cast(Product.stock, BigInteger) + quantity
-    moved = {"stock": Product.stock + quantity}
-    product = revise_if(after.between(0, MAX_STOCK), Product, id, moved, versions)
-    if product is None:
-        raise _stock_refusal(fetch(Product, id).stock, quantity)
-    announce(
-        "product.stock_adjusted",
-        product_id=id,
-        quantity=quantity,
-        stock=product.stock,
-        reason=reason,
-    )
-    return product
-
-
-def _stock_refusal(stock: int, quantity: int) -> Refused:
-    """Why this quantity cannot be moved."""
-    if quantity > 0:
-        return Refused(f"Stock would exceed {MAX_STOCK}", code="stock_limit")
-    sentence = f"Insufficient stock. Current: {stock}, Requested: {-quantity}"
-    return Refused(sentence, code="insufficient_stock")

@@ -16,8 +16,8 @@ from sqlalchemy import event
 from project.db import INT8, db, fetch, revise, revise_if, save, transaction
 from project.db.rules import Duplicate
 from project.errors import NotFound, Stale
-from project.products import service
 from project.products.models import Product
+from project.products.stock import service as stock
 from tests.db.conftest import Bench, run
 from tests.products.make import make_product
 
@@ -130,7 +130,7 @@ def test_stock_that_arrives_between_two_statements_is_sold(bench: Bench) -> None
                 cursor.execute("UPDATE products SET stock = 5 WHERE id = %s", [id])
 
         with before_second_statement(bench, deliver), bench.app.app_context(), transaction():
-            assert service.adjust_stock(id, -5).stock == 0
+            assert stock.adjust(id, -5)[0].stock == 0
         with bench.app.app_context():
             assert fetch(Product, id).stock == 0
     finally:

@@ -13,12 +13,13 @@ import schemathesis
 DOMAIN = {
     *("duplicate_name", "insufficient_stock", "stock_limit", "stale_version"),
     *("duplicate_email", "duplicate_username", "wrong_password", "invalid_reset_token"),
-    *("own_account", "last_superuser"),
+    *("own_account", "last_superuser", "stale_stock", "batch_refused", "already_reversed"),
 }
-UNSAYABLE = {  # which passwords are common, which addresses exist, what a cursor looks like
+UNSAYABLE = {  # which passwords are common, which addresses exist, what a cursor is, what time
     ("password", "too_common"),
     ("email", "invalid_email"),
     ("cursor", "invalid"),
+    ("at", "in_future"),
 }
 SIGNING_OUT = {"logout", "logout_all", "delete_session"}
 PASSWORD = "correct horse battery"

@@ -78,5 +78,5 @@ def test_every_room_is_under_the_contract_of_rooms() -> None:
     [rooms] = [
         each for each in settings["tool"]["importlinter"]["contracts"] if each["id"] == "rooms"
     ]
-    there = {path.parent.name for path in (ROOT / "project").glob("*/routes.py")}
-    assert set(rooms["containers"]) == {f"project.{name}" for name in there}
+    there = {path.parent.relative_to(ROOT) for path in (ROOT / "project").rglob("routes.py")}
+    assert set(rooms["containers"]) == {".".join(place.parts) for place in there}

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 from project.auth import tokens
 from project.db import db
 from project.http.app import App
+from project.products.stock import service as stock
 from project.sessions.models import Session
 from project.users import credentials
 from project.users.models import User
@@ -56,10 +57,12 @@ class World:
         self.tokens[who], self.refresh_tokens[who] = pair["access_token"], refresh_token
 
     def _own(self, owner: User) -> None:
+        product = make_product(stock=12)
         self.things = {
             "user": owner.id,
             "session": self.sessions["owner"],
-            "product": make_product(stock=12).id,
+            "product": product.id,
+            "movement": stock.move([{"product_id": product.id, "quantity": 1}]).id,
             "draft": make_post(author=owner, title="A draft").id,
             "published": make_post(author=owner, title="Published", is_published=True).id,
         }
@@ -97,6 +100,11 @@ class World:
             "refresh": {"refresh_token": self.refresh_tokens["owner"]},
             "reset_password": {"token": self.reset_token},
             "set_status": {"ids": [self.users["owner"]]},
+            "create_movement": {"expected_stock": 13},
+            "create_movements": {
+                "movements": [{"product_id": self.things["product"], "quantity": -2}]
+            },
+            "count_stock": {"counted": 13},
         }
         call = accepted(self.operations[operation])
         if "json" in call:

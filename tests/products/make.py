@@ -8,6 +8,7 @@ from typing import Any
 
 from project.db import save
 from project.products.models import Product
+from project.products.stock import ledger
 
 numbers = count(1)
 
@@ -15,4 +16,6 @@ numbers = count(1)
 def make_product(**values: Any) -> Product:
     """A stored product; `values` replace what it is made of."""
     made = {"name": f"Product {next(numbers)}", "price": Decimal("29.90")}
-    return save(Product(**{**made, **values}))
+    product = save(Product(**{**made, **values}))
+    ledger.open(product)
+    return product

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from project.db import db, transaction
 from project.errors import NotFound, Refused, Stale
 from project.http.app import App
 from project.products import service
+from project.products.stock import service as stock
 from tests.conftest import SECRET, administration, cloned
 from tests.products.make import make_product
 
@@ -119,16 +121,19 @@ def test_every_verb_speaks_to_the_database_once(context: None, statements: list[
     created = product.id, product.version, product.created_at, product.stock, product.is_active
     assert None not in created
     assert [sql.split()[0] for sql in statements] == ["INSERT"]
-    for verb in (
-        lambda: service.update(product.id, {"price": Decimal("2.00")}, {1}),
-        lambda: service.adjust_stock(product.id, 5),
-        lambda: service.delete(product.id),
-        lambda: service.restore(product.id),
-    ):
+    verbs: list[tuple[Callable[[], Any], str]] = [
+        (lambda: service.update(product.id, {"price": Decimal("2.00")}, {1}), "UPDATE"),
+        (lambda: stock.adjust(product.id, 5), "WITH"),
+        (lambda: service.update(product.id, {"stock": 7}, {3}), "WITH"),
+        (lambda: stock.count(product.id, 9), "WITH"),
+        (lambda: service.delete(product.id), "UPDATE"),
+        (lambda: service.restore(product.id), "UPDATE"),
+    ]
+    for verb, first in verbs:
         statements.clear()
         verb()
-        assert [sql.split()[0] for sql in statements] == ["UPDATE"]
-    assert (product.version, product.stock, product.is_active) == (5, 5, True)
+        assert [sql.split()[0] for sql in statements] == [first]
+    assert (product.version, product.stock, product.is_active) == (7, 9, True)
 
 
 def test_reading_asks_once_and_once_more_for_a_total(
@@ -159,7 +164,7 @@ def test_reading_asks_once_and_once_more_for_a_total(
         (lambda id: service.update(id, {"stock": 1}, {7}), Stale),
         (lambda id: service.update(id, {"stock": 1}, set()), Stale),
         (lambda id: service.delete(id, {7}), Stale),
-        (lambda id: service.adjust_stock(id, -6), Refused),
+        (lambda id: stock.adjust(id, -6), Refused),
         (lambda id: service.get(id + 1), NotFound),
         (lambda id: service.restore(2**70), NotFound),
     ],
@@ -176,11 +181,11 @@ def test_events_are_logged_after_the_commit_and_only_then(
     made = client.post(URL, json={"name": "Lamp", "price": 1}, headers=signed_in)
     item = made.headers["Location"]
     for method, path, body, event, fields in (
-        ("PATCH", "", {"stock": 3, "price": 2}, "updated", {"fields": ["price", "stock"]}),
-        ("PATCH", "/stock?quantity=-2&reason=sold", None, "stock_adjusted", {"stock": 1}),
-        ("DELETE", "", None, "deleted", {}),
+        ("PATCH", "", {"price": 2}, "product.updated", {"fields": ["price"]}),
+        ("PATCH", "/stock?quantity=3&reason=came", None, "stock.adjusted", {"balance_after": 3}),
+        ("DELETE", "", None, "product.deleted", {}),
         ("DELETE", "", None, None, {}),
-        ("POST", "/restore", None, "updated", {"fields": ["is_active"]}),
+        ("POST", "/restore", None, "product.updated", {"fields": ["is_active"]}),
         ("POST", "/restore", None, None, {}),
         ("PATCH", "/stock?quantity=-9", None, None, {}),
         ("PATCH", "", {"name": ""}, None, {}),
@@ -190,7 +195,7 @@ def test_events_are_logged_after_the_commit_and_only_then(
         logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
         *events, request = logged
         assert request["event"] == "request"
-        assert [line["event"] for line in events] == ([f"product.{event}"] if event else [])
+        assert [line["event"] for line in events] == ([event] if event else [])
         for line in events:
             assert line.items() >= fields.items()
             assert line["request_id"] == request["request_id"]

@@ -9,10 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from project.db import announce, db
+from project.db import announce, db, revision
 from project.products.bulk import staging
 from project.products.bulk.sheet import FIELDS, Sheet
 from project.products.bulk.staging import GOOD, PRODUCTS, STAGED, Validate
+from project.products.models import Product
+from project.products.stock.ledger import record
 
 LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 HOMELESS = GOOD & STAGED.c.product_id.is_(None)
@@ -67,7 +69,7 @@ def _take_turns() -> None:
 def _find() -> int:
     """Hold the products that are there already, in the order of ids as every batch does."""
     held = (
-        sa.select(PRODUCTS.c.id, PRODUCTS.c.name)
+        sa.select(PRODUCTS.c.id, PRODUCTS.c.name, PRODUCTS.c.stock)
         .join(STAGED, STAGED.c.name == PRODUCTS.c.name)
         .where(GOOD)
         .order_by(PRODUCTS.c.id)
@@ -75,30 +77,40 @@ def _find() -> int:
         .cte("held")
     )
     found = sa.update(STAGED).where(GOOD, STAGED.c.name == held.c.name)
-    return staging.run(found.values(product_id=held.c.id))
+    return staging.run(found.values(product_id=held.c.id, stock_before=held.c.stock))
 
 
 def _change(fields: Iterable[str]) -> int:
-    """Write what differs, and only that: an untouched product keeps its version."""
+    """Write what differs, and only that: an untouched product keeps its version.
+
+    A stock that differs is a count, and told to the ledger in the same statement.
+    """
     given = _cells(fields, PRODUCTS.c)
     differs = (PRODUCTS.c[field].is_distinct_from(cell) for field, cell in given.items())
-    changed = sa.update(PRODUCTS).where(PRODUCTS.c.id == STAGED.c.product_id, sa.or_(*differs))
-    counted = {"version": PRODUCTS.c.version + 1, "updated_at": sa.func.now()}
-    return staging.run(changed.values(**given, **counted))
+    changed = revision(Product, given, PRODUCTS.c.id == STAGED.c.product_id, sa.or_(*differs))
+    told = ("id", "stock", "updated_at")
+    columns = [*(PRODUCTS.c[name] for name in told), STAGED.c.stock_before]
+    moved = changed.returning(*columns).cte("moved")
+    lines = record(moved, moved.c.stock - moved.c.stock_before, "count").cte("lines")
+    return db.session.scalar(sa.select(sa.func.count()).select_from(moved).add_cte(lines)) or 0
 
 
 def _insert() -> int:
-    """Insert and let the unique rule decide: whoever was faster keeps the name."""
+    """Insert and let the unique rule decide: whoever was faster keeps the name.
+
+    What new products come with is told to the ledger in the same statement.
+    """
     given = _cells(FIELDS, DEFAULTS).values()
     rows = sa.select(*given).where(HOMELESS).order_by(STAGED.c.line)
     made = (
         insert(PRODUCTS)
         .from_select(FIELDS, rows)
         .on_conflict_do_nothing(index_elements=["name"])
-        .returning(PRODUCTS.c.id, PRODUCTS.c.name)
+        .returning(PRODUCTS.c.id, PRODUCTS.c.name, PRODUCTS.c.stock, PRODUCTS.c.updated_at)
         .cte("made")
     )
-    housed = sa.update(STAGED).where(HOMELESS, STAGED.c.name == made.c.name)
+    lines = record(made, made.c.stock, "opening").cte("lines")
+    housed = sa.update(STAGED).where(HOMELESS, STAGED.c.name == made.c.name).add_cte(lines)
     return staging.run(housed.values(product_id=made.c.id))
 
 

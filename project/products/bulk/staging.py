@@ -25,7 +25,7 @@ STAGED = sa.Table(
     sa.MetaData(),
     sa.Column("line", sa.BigInteger),
     *(sa.Column(field, PRODUCTS.c[field].type) for field in FIELDS),
-    sa.Column("product_id", sa.BigInteger),
+    *(sa.Column(found, sa.BigInteger) for found in ("product_id", "stock_before")),
     *(sa.Column(part, sa.Text) for part in ("field", "code", "message")),
     schema="pg_temp",
     prefixes=["TEMPORARY"],

@@ -1,0 +1,32 @@
+"""Lists of documents."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from marshmallow import Schema, ValidationError, fields
+
+from project.http.fields.value import Message, Value
+
+
+class Many(fields.List[Any]):
+    """Documents of one schema: one at least, and not more than `most`."""
+
+    default_error_messages = {
+        **Value.default_error_messages,
+        "invalid": "Must be a list.",
+        "length": "Must hold 1 to {most}.",
+    }
+
+    def __init__(self, schema: type[Schema], *, most: int, **kwargs: Any) -> None:
+        length = {"minItems": 1, "maxItems": most}
+        super().__init__(fields.Nested(schema), metadata=length, **kwargs)
+        self.most = most
+
+    def make_error(self, key: str, **values: Any) -> ValidationError:
+        return ValidationError([Message(str(self.error_messages[key]).format(**values), key)])
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and not 1 <= len(value) <= self.most:
+            raise self.make_error("length", most=self.most)
+        return super()._deserialize(value, attr, data, **kwargs)

@@ -1,0 +1,1 @@
+"""Stock: what the ledger adds up to, always."""

@@ -1,0 +1,121 @@
+"""Many movements at once: all of them or none, in two statements whatever their number."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    String,
+    TableValuedAlias,
+    column,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
+
+from project.db import db, revision
+from project.errors import NotFound, Refusal, Refused
+from project.products.models import MAX_STOCK, Product
+from project.products.stock.ledger import MOVEMENTS, PRODUCTS, record, refusal
+from project.products.stock.models import Movement
+
+Line = Mapping[str, Any]
+CELLS: dict[str, Any] = {
+    "id": BigInteger,
+    "quantity": Integer,
+    "stock": Integer,
+    "reason": String,
+    "reference": String,
+}
+
+
+class BatchRefused(Refused):
+    """Lines were refused, so none was written; `errors` names each of them."""
+
+    code = "batch_refused"
+
+
+def write(lines: Sequence[Line]) -> list[Movement]:
+    """The movements of these lines, one each and in their order; raises BatchRefused.
+
+    The lines of one product are summed before they are judged.
+    """
+    totals: dict[int, int] = defaultdict(int)
+    for line in lines:
+        totals[line["product_id"]] += line["quantity"]
+    stocks = _hold(totals)
+    refused = dict(_judge(totals, stocks))
+    if refused:
+        raise _refuse(lines, refused)
+    order = sorted(range(len(lines)), key=lambda place: _goes_last(lines[place], stocks))
+    written = _write([lines[place] for place in order], stocks)
+    found = dict(zip(order, written, strict=True))
+    return [found[place] for place in range(len(lines))]
+
+
+def _hold(ids: Collection[int]) -> dict[int, int]:
+    """Lock the products, in the order of their ids as all do: crossing batches never deadlock."""
+    found = select(PRODUCTS.c.id, PRODUCTS.c.stock).where(PRODUCTS.c.id.in_(ids))
+    held = found.order_by(PRODUCTS.c.id).with_for_update(key_share=True)
+    return dict(db.session.execute(held).all())
+
+
+def _judge(totals: Mapping[int, int], stocks: Mapping[int, int]) -> Iterator[tuple[int, Refusal]]:
+    """The products that cannot be moved so, each with the reason."""
+    for id, total in totals.items():
+        if id not in stocks:
+            yield id, NotFound(f"Product with id {id} not found")
+        elif not 0 <= stocks[id] + total <= MAX_STOCK:
+            yield id, refusal(stocks[id], total)
+
+
+def _refuse(lines: Sequence[Line], refused: Mapping[int, Refusal]) -> BatchRefused:
+    errors = [
+        {"in": "body", "field": f"movements.{place}", "code": no.code, "message": no.sentence}
+        for place, line in enumerate(lines)
+        if (no := refused.get(line["product_id"]))
+    ]
+    count = "1 line was" if len(errors) == 1 else f"{len(errors)} lines were"
+    return BatchRefused(f"{count} refused, and nothing was written; see errors.", errors=errors)
+
+
+def _goes_last(line: Line, stocks: Mapping[int, int]) -> bool:
+    """What comes is written before what goes, so that no balance on the way is below zero; where
+    the stock is so high that it could pass the maximum, the other way round.
+    """
+    high = stocks[line["product_id"]] > MAX_STOCK // 2
+    return high if line["quantity"] > 0 else not high
+
+
+def _write(lines: Sequence[Line], stocks: dict[int, int]) -> Sequence[Movement]:
+    """Move the stock of every product, and write every line, in one statement."""
+    given = _table(lines, stocks)
+    sums = select(given.c.id, func.sum(given.c.quantity).label("quantity")).group_by(given.c.id)
+    total = sums.cte("total")
+    changed = revision(
+        Product, {"stock": Product.stock + total.c.quantity}, Product.id == total.c.id
+    )
+    moved = changed.returning(PRODUCTS.c.id, PRODUCTS.c.updated_at).cte("moved")
+    told = select(*(given.c[name] for name in CELLS), moved.c.updated_at)
+    rows = told.join(moved, moved.c.id == given.c.id).order_by(given.c.place).subquery("rows")
+    words = {"reason": rows.c.reason, "reference": rows.c.reference}
+    written = record(rows, rows.c.quantity, "adjustment", **words).returning(*MOVEMENTS.c)
+    movement = aliased(Movement, written.cte("written"))
+    return db.session.scalars(select(movement).order_by(movement.id)).all()
+
+
+def _table(lines: Sequence[Line], stocks: dict[int, int]) -> TableValuedAlias:
+    """The lines as rows, each with the stock that it leaves."""
+    rows = []
+    for line in lines:
+        stocks[line["product_id"]] += line["quantity"]
+        rows.append({**line, "id": line["product_id"], "stock": stocks[line["product_id"]]})
+    columns = [column(name, kind) for name, kind in CELLS.items()]
+    cells = [literal([row.get(name) for row in rows], ARRAY(kind)) for name, kind in CELLS.items()]
+    return func.unnest(*cells).table_valued(*columns, with_ordinality="place").render_derived()

@@ -1,0 +1,154 @@
+"""What can be done with stock: move it, count it, take it back, and ask what it was."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, func, select
+
+from project.db import announce, db, fetch
+from project.errors import Invalid, Stale
+from project.products.models import Product
+from project.products.stock import batch, ledger
+from project.products.stock.models import Movement
+
+SORTABLE: dict[str, Any] = {"created_at": Movement.created_at, "id": Movement.id}
+NEWEST = "-created_at,-id"
+
+Moved = TypeVar("Moved", bound=Movement | None)
+
+
+BatchRefused = batch.BatchRefused
+
+
+class StockMoved(Stale):
+    """The stock is not what the caller expected."""
+
+    code = "stale_stock"
+
+
+@dataclass(frozen=True)
+class Balance:
+    """What was in stock of a product at an instant."""
+
+    product_id: int
+    stock: int
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Movements that were written together, found by the first of them."""
+
+    movements: Sequence[Movement]
+
+    @property
+    def id(self) -> int:
+        return self.movements[0].id
+
+    @property
+    def version(self) -> int:
+        return self.movements[0].version
+
+
+def search(
+    since: datetime | None = None, until: datetime | None = None, **equal: Any
+) -> Select[Movement]:
+    """The movements with these values, from `since` on and before `until`."""
+    found = select(Movement).filter_by(**equal)
+    if since is not None:
+        found = found.where(Movement.created_at >= since)
+    if until is not None:
+        found = found.where(Movement.created_at < until)
+    return found
+
+
+def of_product(product_id: int, **query: Any) -> Select[Movement]:
+    """The movements of a product; raises NotFound."""
+    return search(product_id=fetch(Product, product_id).id, **query)
+
+
+def get(id: int) -> Movement:
+    """A movement."""
+    return fetch(Movement, id)
+
+
+def balance(product_id: int, at: datetime | None = None) -> Balance:
+    """What is in stock, or what was: the balance after the last movement until then."""
+    product = fetch(Product, product_id)
+    now = db.session.scalars(select(func.now())).one()
+    if at is None:
+        return Balance(product_id, product.stock, now)
+    if at > now:
+        wrong = {"in": "query", "field": "at", "code": "in_future"}
+        raise Invalid([{**wrong, "message": "Must not be in the future."}])
+    balances = select(Movement.balance_after).where(Movement.product_id == product_id)
+    until = balances.where(Movement.created_at <= at)
+    last = until.order_by(Movement.created_at.desc(), Movement.id.desc()).limit(1)
+    return Balance(product_id, db.session.scalar(last) or 0, at)
+
+
+def adjust(
+    product_id: int,
+    quantity: int,
+    *,
+    expected_stock: int | None = None,
+    versions: Collection[int] | None = None,
+    **told: Any,
+) -> tuple[Product, Movement]:
+    """Add to the stock, or take from it; raises Refused, or StockMoved."""
+    expected = [] if expected_stock is None else [Product.stock == expected_stock]
+    moved = ledger.add(product_id, quantity, "adjustment", *expected, versions=versions, **told)
+    if moved is None:
+        stock = fetch(Product, product_id).stock
+        if expected_stock not in (None, stock):
+            raise StockMoved(f"The stock of product {product_id} is {stock} now; read it again")
+        raise ledger.refusal(stock, quantity)
+    _announced(moved[1])
+    return moved
+
+
+def move(lines: Sequence[batch.Line], **common: Any) -> Batch:
+    """Write a movement for each line, or none; raises BatchRefused.
+
+    common: what a line says that does not say it itself.
+    """
+    movements = batch.write([{**common, **line} for line in lines])
+    for movement in movements:
+        _announced(movement)
+    return Batch(movements)
+
+
+def count(product_id: int, counted: int, reason: str | None = None) -> Movement | None:
+    """Set the stock to what was counted; None if it was right, and then nothing is written."""
+    wrong = Product.stock != counted
+    changed = ledger.put(product_id, {"stock": counted}, wrong, reason=reason)
+    return None if changed is None else _announced(changed[1])
+
+
+def reverse(id: int) -> Movement:
+    """Take a movement back by its opposite; raises Refused, and Conflict the second time."""
+    taken = get(id)
+    moved = ledger.add(taken.product_id, -taken.quantity, "reversal", reverses_id=id)
+    if moved is None:
+        raise ledger.refusal(fetch(Product, taken.product_id).stock, -taken.quantity)
+    return _announced(moved[1])
+
+
+def update(id: int, values: dict[str, Any], versions: Collection[int] | None = None) -> Product:
+    """Change a product, its stock among the rest; raises NotFound and Stale."""
+    changed = ledger.put(id, values, versions=versions)
+    assert changed is not None  # because a row that is there, and ours, has nothing to refuse
+    _announced(changed[1])
+    return changed[0]
+
+
+def _announced(movement: Moved) -> Moved:
+    if movement is not None:
+        told = ("product_id", "quantity", "balance_after", "kind", "reason", "reference")
+        said = {name: getattr(movement, name) for name in told}
+        announce("stock.adjusted", movement_id=movement.id, **said)
+    return movement
