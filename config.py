@@ -48,6 +48,7 @@ class Config:
     ratelimit_login, ratelimit_login_address: tries of a password, per account and per address.
     ratelimit_reset: password resets asked for, per account.
     ratelimit_user, ratelimit_anonymous: all requests of a user, or of an address without one.
+    require_idempotency_key: `stock` refuses writes of stock that carry no Idempotency-Key.
     """
 
     app_env: str = "development"
@@ -69,6 +70,7 @@ class Config:
     ratelimit_reset: str = "5 per day"
     ratelimit_user: str = "600 per minute"
     ratelimit_anonymous: str = "120 per minute"
+    require_idempotency_key: str = ""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -239,4 +241,5 @@ READERS: dict[str, Reader] = {
     "ratelimit_reset": _limit,
     "ratelimit_user": _limit,
     "ratelimit_anonymous": _limit,
+    "require_idempotency_key": _one_of("stock"),
 }

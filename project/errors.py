@@ -92,6 +92,13 @@ class Unavailable(Refusal):
     retry_after = 1
 
 
+class Contended(Unavailable):
+    """Others were in the way and nothing was done: whoever begins anew may get through."""
+
+    code = "busy"
+    sentence = "The database is busy; try again."
+
+
 class Bug(Refusal):
     """What nobody foresaw."""
 

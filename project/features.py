@@ -13,6 +13,7 @@ from project.embedded import cli as embedded
 from project.health import routes as health
 from project.http.app import App
 from project.http.blueprint import Blueprint
+from project.http.idempotency import cli as idempotency
 from project.posts import routes as posts
 from project.products import cli as products_cli
 from project.products import routes as products
@@ -43,6 +44,7 @@ ROOMS = (
     Room(stock.blp, "/api/v1"),
     Room(posts.blp, "/api/v1/posts"),
     Room(profiles.blp, "/api/v1/users"),
+    Room(commands=idempotency.idempotency),
     Room(commands=embedded.pg),
     Room(commands=welcome),
 )

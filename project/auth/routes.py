@@ -31,6 +31,7 @@ def keep_nothing(response: Response) -> Response:
 
 @blp.post("/register")
 @blp.public
+@blp.once
 @blp.arguments(AccountIn)
 @blp.created(UserOut, at="users.patch_user")
 @blp.refuses(service.RegistrationClosed, NAME_TAKEN, EMAIL_TAKEN)
@@ -71,6 +72,7 @@ def refresh(values: dict[str, Any]) -> dict[str, Any]:
 
 @blp.post("/logout")
 @blp.signed_in
+@blp.once
 @blp.nothing
 def logout() -> None:
     """Sign out: end this session"""
@@ -79,6 +81,7 @@ def logout() -> None:
 
 @blp.post("/logout-all")
 @blp.signed_in
+@blp.once
 @blp.nothing
 def logout_all() -> None:
     """Sign out everywhere: end every session of one's own"""
@@ -87,6 +90,7 @@ def logout_all() -> None:
 
 @blp.post("/password/forgot")
 @blp.public
+@blp.once
 @blp.arguments(ForgotIn)
 @blp.limited("reset", by=lambda values: values["email"])
 @blp.accepted
@@ -100,6 +104,7 @@ def forgot_password(values: dict[str, Any]) -> None:
 
 @blp.post("/password/reset")
 @blp.public
+@blp.once
 @blp.arguments(ResetIn)
 @blp.nothing
 @blp.refuses(credentials.InvalidResetToken)

@@ -3,7 +3,15 @@
 from project.db.models import Base, Id, Instant, Item
 from project.db.probe import probe
 from project.db.rules import rule
-from project.db.session import after_commit, announce, db, reading, transaction
+from project.db.session import (
+    after_commit,
+    announce,
+    db,
+    reading,
+    savepoint,
+    transacted,
+    transaction,
+)
 from project.db.verbs import (
     INT4,
     INT8,
@@ -43,6 +51,8 @@ __all__ = [
     "revision",
     "rule",
     "save",
+    "savepoint",
     "sweep",
+    "transacted",
     "transaction",
 ]

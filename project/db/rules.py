@@ -12,9 +12,10 @@ from sqlalchemy import Engine, Select, Table, event, select
 from sqlalchemy.engine import ExceptionContext
 
 from project.db.models import Base
-from project.errors import Invalid, Refusal, Refused, Unavailable
+from project.errors import Contended, Invalid, Refusal, Refused, Unavailable
 
-BUSY = ("55P03", "57014", "40")  # lock and statement timeouts, deadlocks and their like
+BUSY = ("55P03", "57014", "40")  # lock and statement timeouts, other rollbacks
+CONTENDED = ("40001", "40P01")  # serialization failures, deadlocks
 NO_TABLE = "42P01"
 UNIQUE = "23505"
 AWAY = ("08", "53", "57P", "25006", "25P03")  # lost, full, shutting down, standby
@@ -73,6 +74,8 @@ def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
     if broken is not None and table is not None:
         detail = error.diag.message_detail or "" if state == UNIQUE else ""
         return _broken(broken, table, detail)
+    if state in CONTENDED:
+        return Contended()
     if state.startswith(BUSY):
         return Unavailable("The database is busy; try again.", code="busy")
     if disconnected or state.startswith(AWAY) or _no_connection(error):

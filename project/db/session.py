@@ -1,11 +1,13 @@
-"""The session, and the two ways to use it: `reading()` and `transaction()`, which alone commits."""
+"""The session, and the ways to use it: `reading()`, and `transaction()`, which alone commits."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from random import uniform
+from typing import Any, TypeVar
 
 import structlog
 from flask import Flask
@@ -16,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from project.db.models import Base
 from project.db.rules import Duplicate
-from project.errors import Refusal, Unavailable
+from project.errors import Contended, Refusal, Unavailable
 
 log = structlog.get_logger("project")
 
@@ -28,6 +30,10 @@ SERVER_SETTINGS = {
     "TimeZone": "UTC",
 }
 
+
+PAUSES = (0.02, 0.1)  # seconds at most before the second try, and the third
+
+Done = TypeVar("Done")
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
@@ -95,8 +101,7 @@ def transaction() -> Iterator[None]:
             _commit(session)
     except Duplicate as refusal:
         session.rollback()
-        if refusal.rival is not None and (row := session.execute(refusal.rival).mappings().first()):
-            refusal.members["conflict"] = dict(row)
+        _name_rival(session, refusal)
         session.rollback()
         raise
     except BaseException:
@@ -109,6 +114,36 @@ def transaction() -> Iterator[None]:
             log.exception("after_commit_failed")
     if kept is not None:
         raise kept
+
+
+def transacted(work: Callable[[], Done]) -> Done:
+    """Do the work in a transaction, up to three times if others are in its way.
+
+    A connection lost at the commit is no reason to try again: nobody knows the outcome.
+    """
+    for pause in PAUSES:
+        try:
+            with transaction():
+                return work()
+        except Contended:
+            time.sleep(uniform(0, pause))
+    with transaction():
+        return work()
+
+
+@contextmanager
+def savepoint() -> Iterator[None]:
+    """Within a transaction: keep what happens inside, or nothing of it, and go on."""
+    session = db.session()
+    following = len(session.info["following"])
+    try:
+        with session.begin_nested():
+            yield
+    except Exception as refusal:
+        del session.info["following"][following:]
+        if isinstance(refusal, Duplicate):
+            _name_rival(session, refusal)
+        raise
 
 
 @contextmanager
@@ -146,6 +181,13 @@ def _commit(session: Any) -> None:
             raise
         sentence = "The connection was lost at the commit: read whether this was done."
         raise Unavailable(sentence, code="outcome_unknown") from refusal
+
+
+def _name_rival(session: Session, refusal: Duplicate) -> None:
+    """Let the refusal name the row in the way, once what failed is rolled back."""
+    if refusal.rival is not None and (row := session.execute(refusal.rival).mappings().first()):
+        refusal.members["conflict"] = dict(row)
+    refusal.rival = None
 
 
 def after_commit(action: Callable[[], object]) -> None:

@@ -11,6 +11,7 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from marshmallow import fields
 
+from project.http import idempotency
 from project.http.app import IdConverter
 from project.http.fields import Int, Text, Value
 from project.http.openapi import SOME_ID
@@ -45,6 +46,11 @@ PARAMETERS = {
     "If-Match": {
         "description": 'Change only this version: an `ETag` answered before (`"1-1"`), or `*`.',
         "schema": {"type": "string", "pattern": r'^(\*|"[!#-~]*"( *, *"[!#-~]*")*)$'},
+    },
+    "Idempotency-Key": {
+        "description": "A name of this request: sent again within 24 hours, it is not done again "
+        "but answered again, with `Idempotent-Replayed: true`.",
+        "schema": {"type": "string", "pattern": f"^{idempotency.KEY}$"},
     },
     "If-None-Match": {
         "description": 'Answer only another version than this `ETag` (`"1-1"`).',

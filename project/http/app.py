@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
-from project.db import reading, transaction
+from project.db import reading, transacted
 from project.http import body, problems, trace
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -56,8 +56,7 @@ class App(Flask):
             with reading():
                 return super().dispatch_request()
         body.receive(request)
-        with transaction():
-            return super().dispatch_request()
+        return transacted(super().dispatch_request)
 
     def make_default_options_response(self) -> Response:
         """The methods of either spelling; werkzeug looks at one only."""

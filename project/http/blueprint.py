@@ -18,7 +18,7 @@ import flask_smorest
 from flask import Response, jsonify, url_for
 
 from project import errors
-from project.http import etag, guards, limits, openapi, pages, problems
+from project.http import etag, guards, idempotency, limits, openapi, pages, problems
 from project.http.body import Parser
 from project.http.schemas import Query, Schema
 
@@ -61,6 +61,14 @@ class Blueprint(flask_smorest.Blueprint):
     def superuser(self, view: View) -> View:
         """Only superusers may call; documents 401 and 403."""
         return self._guarded(view, guards.superuser, errors.Unauthorized, errors.OnlySuperusers)
+
+    def once(self, view: View) -> View:
+        """Do what comes with an Idempotency-Key once; put it right below the guard."""
+        return self._once(view, "")
+
+    def once_for(self, group: str) -> Decorator:
+        """As `once`, and a key must be sent where REQUIRE_IDEMPOTENCY_KEY names the group."""
+        return lambda view: self._once(view, group)
 
     def limited(self, name: str, by: Callable[..., object] | None = None) -> Decorator:
         """Count calls for the limit RATELIMIT_<NAME>, by address or by what `by` makes of them.
@@ -178,6 +186,13 @@ class Blueprint(flask_smorest.Blueprint):
             return view
 
         return decorate
+
+    def _once(self, view: View, group: str) -> View:
+        answered = idempotency.once(view, f"{self.name}.{view.__name__}", group)
+        required = (idempotency.KeyRequired,) if group else ()
+        openapi.note(answered, "refusals", (*required, *idempotency.REFUSALS))
+        openapi.note(answered, "once", True)
+        return answered
 
     def _guarded(self, view: View, guard: guards.Guard, *families: type[errors.Refusal]) -> View:
         @wraps(view)

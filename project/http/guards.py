@@ -78,10 +78,13 @@ def superuser() -> None:
         raise OnlySuperusers
 
 
-def recognise() -> None:
-    """Know whose good token came along to a view that anybody may call."""
-    with suppress(Unauthorized):
-        optionally_signed_in()
+def caller() -> int | None:
+    """Whose request it is; on a view that anybody may call, whose good token came along."""
+    if "user_id" not in g:
+        with suppress(Unauthorized):
+            optionally_signed_in()
+    user_id: int | None = g.get("user_id")
+    return user_id
 
 
 def actor() -> Any:

@@ -108,6 +108,8 @@ def complete(doc: Any, info: Any, *, app: Flask, method: str, **_: Any) -> Any:
     if "requestBody" in doc:
         _add_example(doc["requestBody"], answered=False)
     _conditional(doc, responses, method, refusals)
+    if "once" in info:
+        doc["parameters"].append("IdempotencyKey")
     for response in responses.values():
         _add_example(response, answered=True)
     responses |= _problems(refusals)

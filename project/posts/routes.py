@@ -33,6 +33,7 @@ def list_posts(**query: Any) -> Select[Post]:
 
 @blp.post("/")
 @blp.signed_in
+@blp.once
 @blp.arguments(PostIn)
 @blp.created(PostOut, at="posts.get_post")
 def create_post(values: dict[str, Any]) -> Post:
@@ -67,6 +68,7 @@ def put_post(values: dict[str, Any], id: int) -> Post:
 
 @blp.patch("/<id:id>")
 @blp.signed_in
+@blp.once
 @blp.arguments(PostPatch)
 @blp.item(PostOut)
 @blp.refuses(service.OnlyAuthor, MISSING, MOVED_ON)
@@ -86,6 +88,7 @@ def delete_post(id: int) -> None:
 
 @blp.post("/<id:id>/publish")
 @blp.signed_in
+@blp.once
 @blp.item(PostOut)
 @blp.refuses(service.OnlyAuthor, MISSING, MOVED_ON)
 def publish_post(id: int) -> Post:
@@ -95,6 +98,7 @@ def publish_post(id: int) -> Post:
 
 @blp.post("/<id:id>/unpublish")
 @blp.signed_in
+@blp.once
 @blp.item(PostOut)
 @blp.refuses(service.OnlyAuthor, MISSING, MOVED_ON)
 def unpublish_post(id: int) -> Post:

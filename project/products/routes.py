@@ -54,6 +54,7 @@ def search_products(**query: Any) -> Select[Product]:
 
 @blp.post("/")
 @blp.signed_in
+@blp.once
 @blp.arguments(ProductIn)
 @blp.created(ProductOut, at="products.get_product")
 @blp.refuses(TAKEN)
@@ -86,6 +87,7 @@ def put_product(values: dict[str, Any], id: int) -> Product:
 
 @blp.patch("/<id:id>")
 @blp.signed_in
+@blp.once
 @blp.arguments(ProductPatch)
 @blp.item(ProductOut)
 @blp.refuses(TAKEN, MISSING, MOVED_ON)
@@ -108,6 +110,7 @@ def delete_product(id: int) -> None:
 
 @blp.post("/<id:id>/restore")
 @blp.signed_in
+@blp.once
 @blp.item(ProductOut)
 @blp.refuses(MISSING)
 def restore_product(id: int) -> Product:
@@ -117,6 +120,7 @@ def restore_product(id: int) -> Product:
 
 @blp.patch("/<id:id>/stock")
 @blp.signed_in
+@blp.once_for("stock")
 @blp.arguments(StockQuery, "query")
 @blp.item(ProductOut)
 @blp.refuses(SOLD_OUT, TOO_MUCH, MISSING, MOVED_ON)

@@ -44,6 +44,7 @@ def get_me() -> User:
 
 @blp.patch("/me")
 @blp.signed_in
+@blp.once
 @blp.arguments(MePatch)
 @blp.item(UserOut)
 @blp.refuses(NAME_TAKEN, EMAIL_TAKEN, MOVED_ON)
@@ -55,6 +56,7 @@ def patch_me(values: dict[str, Any]) -> User:
 
 @blp.post("/me/password")
 @blp.signed_in
+@blp.once
 @blp.arguments(PasswordIn)
 @blp.limited("login", by=lambda _: f"change {actor().id}")
 @blp.nothing
@@ -87,6 +89,7 @@ def count_users(**query: Any) -> dict[str, int]:
 
 @blp.post("/")
 @blp.superuser
+@blp.once
 @blp.arguments(UserIn)
 @blp.created(UserOut, at="users.patch_user")
 @blp.refuses(NAME_TAKEN, EMAIL_TAKEN)
@@ -97,6 +100,7 @@ def create_user(values: dict[str, Any]) -> User:
 
 @blp.post("/bulk-status")
 @blp.superuser
+@blp.once
 @blp.arguments(StatusIn)
 @blp.document(StatusOut)
 @blp.refuses(service.OwnAccount, service.LastSuperuser)
@@ -107,6 +111,7 @@ def set_status(values: dict[str, Any]) -> dict[str, Any]:
 
 @blp.patch("/<id:id>")
 @blp.superuser
+@blp.once
 @blp.arguments(UserPatch)
 @blp.item(UserOut)
 @blp.refuses(NAME_TAKEN, EMAIL_TAKEN, service.OwnAccount, service.LastSuperuser, MISSING, MOVED_ON)

@@ -74,6 +74,9 @@ def test_every_operation_is_complete(operations: dict[str, Operation]) -> None:
     assert {name: gaps for name, it in operations.items() if (gaps := list(missing(it)))} == {}
 
 
+HEADERS = {"If-Match", "If-None-Match", "Idempotency-Key"}
+
+
 def missing(operation: Operation) -> Iterator[str]:
     """What an operation of this kind must tell and does not."""
     responses = operation["responses"]
@@ -84,7 +87,7 @@ def missing(operation: Operation) -> Iterator[str]:
         yield "a summary and one tag"
     needed = {"500", "503"} if operation["operationId"] in UNLIMITED else {"429", "500", "503"}
     needed |= {"400", "413", "415", "422"} if "requestBody" in operation else set()
-    needed |= {"414", "422"} if parameters - {"If-Match", "If-None-Match"} else set()
+    needed |= {"414", "422"} if parameters - HEADERS else set()
     needed |= {"404"} if "{" in operation["path"] else set()
     needed |= {"412"} if "If-Match" in parameters else set()
     needed |= {"304"} if "If-None-Match" in parameters else set()

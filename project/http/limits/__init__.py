@@ -11,7 +11,7 @@ from limits import parse
 from limits.strategies import FixedWindowRateLimiter
 
 from project.errors import TooMany
-from project.http.guards import recognise
+from project.http.guards import caller
 from project.http.limits.addresses import address, network
 from project.http.limits.storage import PostgresStorage
 
@@ -58,18 +58,20 @@ def init_app(app: Flask) -> None:
 def count(name: str, key: str) -> None:
     """Count one of what is limited under this name for whoever has this key; raises TooMany.
 
-    What a caller typed is no key: see `hashed`.
+    What a caller typed is no key: see `hashed`. A request whose transaction is tried again is not
+    counted again.
     """
-    current_app.extensions["limits"].count(name, key)
+    counted = g.setdefault("counted", set())
+    if (name, key) not in counted:
+        counted.add((name, key))
+        current_app.extensions["limits"].count(name, key)
 
 
 def count_request() -> None:
     """Count the request under way: for its user, or without one for its address."""
     if current_app.extensions["limits"].counter is None:
         return
-    if "user_id" not in g:
-        recognise()
-    user_id = g.get("user_id")
+    user_id = caller()
     count(*("anonymous", network()) if user_id is None else ("user", str(user_id)))
 
 

@@ -63,6 +63,7 @@ def list_movements_of_product(id: int, **query: Any) -> Select[Movement]:
 
 @blp.post("/products/<id:id>/stock/movements/")
 @blp.signed_in
+@blp.once_for("stock")
 @blp.arguments(MovementIn)
 @blp.created(MovementOut, at="stock.get_movement")
 @blp.refuses(SOLD_OUT, TOO_MUCH, MISSING, UNEXPECTED)
@@ -73,6 +74,7 @@ def create_movement(values: dict[str, Any], id: int) -> Movement:
 
 @blp.post("/products/<id:id>/stock/count")
 @blp.signed_in
+@blp.once_for("stock")
 @blp.arguments(CountIn)
 @blp.created(MovementOut, at="stock.get_movement")
 @blp.or_document(StockOut, service.Balance)
@@ -96,6 +98,7 @@ def list_movements(**query: Any) -> Select[Movement]:
 
 @blp.post("/stock/movements/batch")
 @blp.signed_in
+@blp.once_for("stock")
 @blp.arguments(BatchIn)
 @blp.created(BatchOut, at="stock.get_movement")
 @blp.refuses(LINES_REFUSED)
@@ -119,6 +122,7 @@ def get_movement(id: int) -> Movement:
 
 @blp.post("/stock/movements/<id:id>/reverse")
 @blp.signed_in
+@blp.once_for("stock")
 @blp.created(MovementOut, at="stock.get_movement")
 @blp.refuses(SOLD_OUT, TOO_MUCH, UNKNOWN, REVERSED)
 def reverse_movement(id: int) -> Movement:
