@@ -27,6 +27,9 @@ fuzz: .venv/development  ## schemathesis for minutes instead of seconds
 bench: .venv/development  ## requests per second and CPU per request, on this machine
 	$(PY) -m tests.bench
 
+bench-ledger: .venv/development  ## a year of invoice lines through the ledger: make bench-ledger CATALOGUE=… LINES=…
+	$(PY) -m tests.bench_ledger $(CATALOGUE) $(LINES)
+
 lock: .venv/development  ## renew both locks from their .in files
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements.in -o requirements.txt
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements-dev.in -o requirements-dev.txt
@@ -47,4 +50,4 @@ lock: .venv/development  ## renew both locks from their .in files
 	@$(INSTALL) requirements-dev.txt
 	@touch $@
 
-.PHONY: run test lint format fuzz bench lock
+.PHONY: run test lint format fuzz bench bench-ledger lock

@@ -17,6 +17,7 @@ from project.http.idempotency import cli as idempotency
 from project.posts import routes as posts
 from project.products import cli as products_cli
 from project.products import routes as products
+from project.products.stock import cli as stock_cli
 from project.products.stock import routes as stock
 from project.profiles import routes as profiles
 from project.sessions import routes as sessions
@@ -41,7 +42,7 @@ ROOMS = (
     Room(sessions.blp, "/api/v1/auth/sessions"),
     Room(users.blp, "/api/v1/users", users_cli.users),
     Room(products.blp, "/api/v1/products", products_cli.products),
-    Room(stock.blp, "/api/v1"),
+    Room(stock.blp, "/api/v1", stock_cli.stock),
     Room(posts.blp, "/api/v1/posts"),
     Room(profiles.blp, "/api/v1/users"),
     Room(commands=idempotency.idempotency),

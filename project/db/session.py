@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -181,6 +181,13 @@ def _commit(session: Any) -> None:
             raise
         sentence = "The connection was lost at the commit: read whether this was done."
         raise Unavailable(sentence, code="outcome_unknown") from refusal
+
+
+def lift_limits() -> None:
+    """To the end of the transaction, which may take longer than a request, or wait for its file."""
+    for limit in SERVER_SETTINGS:
+        if limit.endswith("_timeout"):
+            db.session.execute(select(func.set_config(limit, "0", True)))
 
 
 def _name_rival(session: Session, refusal: Duplicate) -> None:

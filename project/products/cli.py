@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import click
 
-from project.commands import Group
+from project.commands import Group, opened, printable
 from project.db import transaction
 from project.http.body import load
 from project.products import bulk
@@ -71,24 +69,6 @@ def import_(
         raise SystemExit(1)
 
 
-@contextmanager
-def opened(path: str) -> Iterator[tuple[IO[bytes], Callable[[int], None]]]:
-    """The file, and whom to tell how much of it was read: a bar, if somebody is watching."""
-    try:
-        size = 0 if path == "-" else Path(path).stat().st_size
-        file = click.open_file(path, "rb")
-    except OSError as error:
-        raise click.ClickException(f"Cannot read {path}: {error.strerror}.") from error
-    bar = click.progressbar(
-        length=size,
-        hidden=not size or not sys.stderr.isatty(),
-        file=sys.stderr,
-        update_min_steps=size // 100,
-    )
-    with file, bar:
-        yield file, bar.update
-
-
 def write(report: TextIO, sheet: bulk.Sheet, loaded: bulk.Loaded) -> None:
     """A line for each reason to refuse a row, then the sum."""
     for line, field, code, message in bulk.refusals():
@@ -100,8 +80,3 @@ def write(report: TextIO, sheet: bulk.Sheet, loaded: bulk.Loaded) -> None:
     said = ", ".join(f"{count:,} {what}" for what, count in counts.items())
     total = sum(counts.values())
     report.write(f"{total:,} {'row' if total == 1 else 'rows'}: {said}.\n")
-
-
-def printable(message: str) -> str:
-    """One line, whatever the name in it holds: a terminal obeys control characters."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: ascii(found[0])[1:-1], message)

@@ -9,14 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from project.db import announce, db, revision
+from project.db import announce, db, lift_limits, revision
 from project.products.bulk import staging
 from project.products.bulk.sheet import FIELDS, Sheet
 from project.products.bulk.staging import GOOD, PRODUCTS, STAGED, Validate
 from project.products.models import Product
 from project.products.stock.ledger import record
 
-LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 HOMELESS = GOOD & STAGED.c.product_id.is_(None)
 DEFAULTS = {
     c.name: c.server_default.arg
@@ -41,7 +40,7 @@ def load(sheet: Sheet, validate: Validate, *, update: bool = False) -> Loaded:
     validate: the values of one document; raises Invalid.
     update: a row whose name is taken changes that product instead of being refused.
     """
-    _lift_limits()
+    lift_limits()
     staging.stage(sheet, validate)
     staging.refuse_repeated()
     _take_turns()
@@ -52,12 +51,6 @@ def load(sheet: Sheet, validate: Validate, *, update: bool = False) -> Loaded:
     loaded = Loaded(new, changed, found - changed, staging.refused())
     announce("products.imported", **asdict(loaded))
     return loaded
-
-
-def _lift_limits() -> None:
-    """This may take longer than a request, and wait for its file; limits return with the end."""
-    for limit in LIMITS:
-        db.session.execute(sa.select(sa.func.set_config(limit, "0", True)))
 
 
 def _take_turns() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -38,7 +38,7 @@ FILL = sa.text(
     f"INSERT INTO {STAGED} SELECT * FROM json_populate_recordset(CAST(NULL AS {STAGED}), :rows)"
 )
 
-Validate = Callable[[dict[str, Any]], dict[str, Any]]
+Validate = Callable[[Mapping[str, Any]], dict[str, Any]]
 
 
 def stage(sheet: Sheet, validate: Validate) -> None:

@@ -105,3 +105,20 @@ class MovementQuery(Query):
     actor_id = Int(min=1, max=INT8, metadata={"description": "Those of this user."})
     since = Timestamp(metadata={"description": "At this instant or later."})
     until = Timestamp(metadata={"description": "Before this instant."})
+
+
+class InvoiceRow(Schema):
+    """A line of an invoice, as the cells of a file spell it."""
+
+    spelled = True
+
+    invoice = Text(min=1, max=255, required=True)
+    code = Text(min=1, max=255, required=True)
+    quantity = Int(min=-MOST, max=MOST, zero=False, required=True)
+
+
+class NameRow(Schema):
+    """What the product of a stock code is called."""
+
+    code = Text(min=1, max=255, required=True)
+    name = Text(min=1, max=255, required=True)

@@ -117,8 +117,7 @@ def move(lines: Sequence[batch.Line], **common: Any) -> Batch:
     common: what a line says that does not say it itself.
     """
     movements = batch.write([{**common, **line} for line in lines])
-    for movement in movements:
-        _announced(movement)
+    announce("stock.moved", movement_ids=[movement.id for movement in movements], **common)
     return Batch(movements)
 
 
