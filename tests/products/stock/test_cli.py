@@ -188,7 +188,9 @@ def test_parts_have_every_invoice_once_and_stay_as_they_were_cut(
     )
 
 
-@pytest.mark.parametrize("part", ["0/1", "2/1", "1", "1/100", "a/b", "1/2/3", "-1/2", "\u0661/\u0662"])
+@pytest.mark.parametrize(
+    "part", ["0/1", "2/1", "1", "1/100", "a/b", "1/2/3", "-1/2", "\u0661/\u0662"]
+)
 def test_a_part_that_is_none_is_refused(flask: Flask, shop: Path, part: str) -> None:
     result = flask("replay", shop / "lines.csv", f"--part={part}")
     assert result.exit_code == 2
