@@ -116,7 +116,8 @@ def move(lines: Sequence[batch.Line], **common: Any) -> Batch:
 
     common: what a line says that does not say it itself.
     """
-    movements = batch.write([{**common, **line} for line in lines])
+    own = ({name: value for name, value in line.items() if value is not None} for line in lines)
+    movements = batch.write([{**common, **said} for said in own])
     announce("stock.moved", movement_ids=[movement.id for movement in movements], **common)
     return Batch(movements)
 
