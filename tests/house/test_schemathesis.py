@@ -15,15 +15,18 @@ from pathlib import Path
 import pytest
 
 from config import ROOT
+from tests.conftest import administration
 from tests.server import Server
 
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "4")
+FIRST = {"username": "first", "email": "first@example.org", "password": "correct horse battery"}
 SEED = os.environ.get("SCHEMATHESIS_SEED", "1")
 
 
 @pytest.mark.parametrize("caller", ["nobody", "a superuser"])
 def test_every_answer_is_as_documented(server: Server, tmp_path: Path, caller: str) -> None:
+    leave_low_numbers_to_others(server)
     headers = {} if caller == "nobody" else server.sign_in()
     operations = count_operations(server)
     told = schemathesis(server, headers, tmp_path)
@@ -33,6 +36,15 @@ def test_every_answer_is_as_documented(server: Server, tmp_path: Path, caller: s
     assert summary is not None, told.stdout
     assert not headers or server.call("GET", "/api/v1/users/me", headers=headers)[0] == 200
     print(f"as {caller}: {summary[0]}")  # for pytest -rP
+
+
+def leave_low_numbers_to_others(server: Server) -> None:
+    """Number 1 of the examples is there, and nobody who calls has a number that is made up often:
+    of one's own account much is refused before the rest of the request is judged.
+    """
+    server.call("POST", "/api/v1/auth/register", FIRST)
+    with administration(server.environment["DATABASE_URL"]) as run:
+        run("SELECT setval(pg_get_serial_sequence('users', 'id'), 1000 + max(id)) FROM users")
 
 
 def schemathesis(
