@@ -1,6 +1,7 @@
 # The two commands are `make run` and `make test`; both install what they need on first use.
 PYTHON ?= python3
 PY := .venv/bin/python
+unexport PYTHONDONTWRITEBYTECODE  # the tests start dozens of processes: each would compile it all
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r
 
 run: .venv/runtime  ## serve on PORT, with a database
