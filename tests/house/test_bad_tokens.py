@@ -153,7 +153,7 @@ BAD: dict[str, Callable[[World], str]] = {
     },
     "expired a second ago": expired(1),
     "expired a year ago": expired(31_536_000),
-    "valid in a minute": forged({"nbf": int(time.time()) + 60}, {}),
+    "valid in a minute": lambda world: forged({"nbf": int(time.time()) + 60}, {})(world),
     "of an ended session": of_ended_session,
     "of a deleted user": of_deleted_user,
     "of a deactivated user": lambda world: world.tokens["inactive"],
