@@ -320,7 +320,7 @@ def test_time_tells_nothing(client: FlaskClient, capsys: pytest.CaptureFixture[s
         login: partial(sign_in, client, login, "wrong password")
         for login in ("ada", "nobody", "bob")
     }
-    for _ in range(3):
+    for _ in range(10):  # a machine may be busy; a hash left out is never near
         found = ratios(calls, 21)
         if all(0.9 < ratio < 1.1 for ratio in found):
             break

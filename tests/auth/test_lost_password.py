@@ -320,7 +320,7 @@ def test_time_tells_nothing(
     """Only the answer is timed, the mail follows it."""
     addresses = (ADDRESS, "nobody@example.org", "bob@example.org")
     calls = {each: partial(forgot, client, each) for each in addresses}
-    for _ in range(3):
+    for _ in range(10):  # a machine may be busy; work left out is never near
         nobody, bob = ratios(calls, 60, rest=partial(mailed, app))
         if 0.75 < nobody < 1.25 and 0.75 < bob < 1.25:
             break
