@@ -37,6 +37,27 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 SECRET = "a secret of thirty-two bytes at least"
 FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100", "autovacuum": "off"}
 
+# What takes long begins first, so that no worker is alone with it at the end.
+LONG = (
+    "embedded/test_life.py",
+    "house/test_schemathesis.py",
+    "products/test_cli.py",
+    "house/test_bad_tokens.py",
+    "embedded/test_places.py",
+    "house/test_access.py",
+    "http/test_limits.py",
+    "house/test_client.py",
+    "house/test_secrets.py",
+    "auth/test_login.py",
+    "house/test_start.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, as `--dist loadfile` hands files out in this order."""
+    places = {ROOT / "tests" / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
