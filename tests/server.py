@@ -9,10 +9,14 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
+
+import psycopg2
+from sqlalchemy.engine import make_url
 
 from config import ROOT
 
@@ -65,6 +69,11 @@ class Server:
             check=False,
         )
 
+    def connect(self) -> psycopg2.extensions.connection:
+        """A connection to the server's database."""
+        url = make_url(self.environment["DATABASE_URL"]).set(drivername="postgresql")
+        return psycopg2.connect(url.render_as_string(hide_password=False))
+
     def call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any, Any]:
@@ -80,12 +89,16 @@ class Server:
                 return refusal.code, _document(refusal.read()), refusal.headers
 
     def sign_in(self, name: str = "admin") -> dict[str, str]:
-        """Create a superuser of this name and return the headers of its token."""
+        """Make a superuser of this name and return the headers of its token.
+
+        By SQL, since `flask users create` would start one more process.
+        """
         password = "correct horse battery"
-        made = self.flask(
-            "users", "create", name, f"{name}@example.org", "--password", password, "--superuser"
-        )
-        assert made.returncode == 0, made.stderr
+        account = {"username": name, "email": f"{name}@example.org", "password": password}
+        status, _, _ = self.call("POST", "/api/v1/auth/register", account)
+        assert status == 201
+        with closing(self.connect()) as connection, connection, connection.cursor() as cursor:
+            cursor.execute("UPDATE users SET is_superuser = true WHERE username = %s", [name])
         credentials = {"login": name, "password": password}
         _, answer, _ = self.call("POST", "/api/v1/auth/login", credentials)
         return {"Authorization": f"Bearer {answer['access_token']}"}

@@ -14,12 +14,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
 from click.testing import Result
 from flask.testing import FlaskClient
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
 
 from config import ROOT
 from project.db import db
@@ -219,14 +217,9 @@ def test_a_file_that_is_not_there_is_one_sentence(app: App, isolated: None, tmp_
 
 
 def ask(server: Server, statement: str) -> list[tuple[Any, ...]]:
-    with closing(connect(server)) as connection, connection, connection.cursor() as cursor:
+    with closing(server.connect()) as connection, connection, connection.cursor() as cursor:
         cursor.execute(statement)
         return cursor.fetchall() if cursor.description else []
-
-
-def connect(server: Server) -> psycopg2.extensions.connection:
-    url = make_url(server.environment["DATABASE_URL"]).set(drivername="postgresql")
-    return psycopg2.connect(url.render_as_string(hide_password=False))
 
 
 def catalogue(path: Path, rows: list[str]) -> str:
@@ -249,7 +242,7 @@ def test_two_imports_and_a_writer_at_once_make_each_product_once(
     rows = [f"Race {n},1," for n in range(400)]
     forth = catalogue(tmp_path / "forth.csv", rows)
     back = catalogue(tmp_path / "back.csv", rows[::-1])
-    with closing(connect(server)) as writer, ThreadPoolExecutor(2) as threads:
+    with closing(server.connect()) as writer, ThreadPoolExecutor(2) as threads:
         with writer.cursor() as cursor:
             cursor.execute("INSERT INTO products (name, price) VALUES ('Race 200', 2)")
         options = ("products", "import", "--skip-refused")
