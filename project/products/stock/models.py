@@ -19,6 +19,7 @@ from project.db import Base, Id, rule
 from project.errors import Conflict
 
 KINDS = ("opening", "adjustment", "count", "reversal")
+REVERSED = "Movement {reverses_id} has been reversed already"
 
 
 class Movement(Base):
@@ -36,11 +37,7 @@ class Movement(Base):
         CheckConstraint(f"kind IN {KINDS}", name="kind_known"),
         UniqueConstraint(
             "reverses_id",
-            info=rule(
-                "already_reversed",
-                "Movement {reverses_id} has been reversed already",
-                kind=Conflict,
-            ),
+            info=rule("already_reversed", REVERSED, kind=Conflict),
         ),
         # each list of the API walks one of them, newest first, filtered or not
         Index("ix_stock_movements_product", "product_id", "created_at", "id"),

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, func, select
 
 from project.db import announce, db, fetch
-from project.errors import Invalid, Stale
+from project.errors import Conflict, Invalid, Stale
 from project.products.models import Product
 from project.products.stock import batch, ledger
-from project.products.stock.models import Movement
+from project.products.stock.models import REVERSED, Movement
 
 SORTABLE: dict[str, Any] = {"created_at": Movement.created_at, "id": Movement.id}
 NEWEST = "-created_at,-id"
@@ -134,6 +134,8 @@ def reverse(id: int) -> Movement:
     taken = get(id)
     moved = ledger.add(taken.product_id, -taken.quantity, "reversal", reverses_id=id)
     if moved is None:
+        if db.session.scalar(select(Movement.id).where(Movement.reverses_id == id)):
+            raise Conflict(REVERSED.format(reverses_id=id), code="already_reversed")
         raise ledger.refusal(fetch(Product, taken.product_id).stock, -taken.quantity)
     return _announced(moved[1])
 
