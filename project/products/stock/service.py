@@ -77,9 +77,13 @@ def get(id: int) -> Movement:
 
 
 def balance(product_id: int, at: datetime | None = None) -> Balance:
-    """What is in stock, or what was: the balance after the last movement until then."""
+    """What is in stock, or what was: the balance after the last movement until then.
+
+    `now()` is when a statement or a transaction began, and the stock read after it may be younger.
+    """
+    began = db.session.scalars(select(func.now())).one()
     product = fetch(Product, product_id)
-    now = db.session.scalars(select(func.now())).one()
+    now = max(began, product.updated_at)
     if at is None:
         return Balance(product_id, product.stock, now)
     if at > now:
