@@ -9,6 +9,15 @@ from marshmallow import Schema, ValidationError, fields
 from project.http.fields.value import Message, Value
 
 
+class _Each(fields.Nested):
+    """One of them, refused in the words of the house."""
+
+    default_error_messages = Value.default_error_messages
+
+    def make_error(self, key: str, **values: Any) -> ValidationError:
+        return ValidationError([Message(str(self.error_messages[key]).format(**values), key)])
+
+
 class Many(fields.List[Any]):
     """Documents of one schema: one at least, and not more than `most`."""
 
@@ -20,7 +29,7 @@ class Many(fields.List[Any]):
 
     def __init__(self, schema: type[Schema], *, most: int, **kwargs: Any) -> None:
         length = {"minItems": 1, "maxItems": most}
-        super().__init__(fields.Nested(schema), metadata=length, **kwargs)
+        super().__init__(_Each(schema), metadata=length, **kwargs)
         self.most = most
 
     def make_error(self, key: str, **values: Any) -> ValidationError:
