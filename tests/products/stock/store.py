@@ -1,0 +1,71 @@
+"""A real server as many hands at once use it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import count
+from threading import Barrier
+from typing import Any
+
+import psycopg2
+
+from tests.products.stock.books import FAULTS
+from tests.server import Server
+
+HANDS = 16
+
+numbers = count(1)
+
+
+class Store:
+    """Calls a real server as one user, from as many threads as one likes."""
+
+    def __init__(self, server: Server) -> None:
+        self.server, self.headers = server, server.sign_in()
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        status, found, _ = self.server.call(method, f"/api/v1{path}", body, self.headers)
+        return status, found
+
+    def product(self, stock: int) -> int:
+        made = {"name": f"Product {next(numbers)}", "price": "1", "stock": stock}
+        status, found = self.call("POST", "/products/", made)
+        assert status == 201, found
+        return int(found["id"])
+
+    def stock(self, id: int) -> int:
+        return int(self.call("GET", f"/products/{id}/stock")[1]["stock"])
+
+    def adjust(self, id: int, quantity: int) -> int:
+        return self.call("PATCH", f"/products/{id}/stock?quantity={quantity}")[0]
+
+    def move(self, id: int, quantity: int) -> int:
+        body = {"quantity": quantity, "reason": "sold"}
+        return self.call("POST", f"/products/{id}/stock/movements", body)[0]
+
+    def lines(self, id: int) -> list[Any]:
+        """The movements of a product, the oldest first."""
+        found, cursor = [], ""
+        while cursor is not None:
+            path = f"/products/{id}/stock/movements?limit=100{cursor}"
+            page = self.call("GET", path)[1]
+            found += page["items"]
+            cursor = page["next_cursor"] and f"&cursor={page['next_cursor']}"
+        return found[::-1]
+
+    def faults(self) -> list[tuple[Any, ...]]:
+        """What is wrong with the books of all products."""
+        url = self.server.environment["DATABASE_URL"]
+        plain = url.replace("postgresql+psycopg2", "postgresql")
+        with closing(psycopg2.connect(plain)) as connection, connection.cursor() as hand:
+            hand.execute(FAULTS)
+            return hand.fetchall()
+
+
+def crowd(calls: Iterable[Callable[[], Any]]) -> list[Any]:
+    """What these calls answer, made by sixteen hands that begin at the same moment."""
+    start = Barrier(HANDS)
+    with ThreadPoolExecutor(HANDS, initializer=start.wait, initargs=(10,)) as pool:
+        return list(pool.map(lambda call: call(), calls))

@@ -1,0 +1,176 @@
+"""What is asked of the database: how often, and on which index where there are many lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from project.db import db
+from project.http.app import App
+from tests.products.stock.conftest import Shop
+
+# Half of them of one product, the rest of many; forty actors, and a rarer kind now and then.
+MANY = """
+INSERT INTO products (name, price)
+SELECT 'Many ' || n, 1 FROM generate_series(0, 49) AS n;
+INSERT INTO stock_movements
+    (product_id, quantity, balance_after, kind, reference, actor_id, request_id, created_at)
+SELECT CASE WHEN n % 2 = 0 THEN first ELSE first + n % 50 END, 1, n,
+    CASE n % 97 WHEN 0 THEN 'count' WHEN 1 THEN 'reversal' WHEN 2 THEN 'opening'
+    ELSE 'adjustment' END,
+    CASE WHEN n % 3 > 0 THEN 'invoice ' || n / 25 END, n % 40 + 1, 'x',
+    timestamptz '2024-01-01' + n * interval '20 minutes'
+FROM generate_series(1, 40000) AS n,
+    (SELECT id AS first FROM products WHERE name = 'Many 0') AS products;
+ANALYZE products, stock_movements;
+"""
+FEW = 1_000  # rows that a page may read, of 40,000
+DEEP = "2024-02-01T00:00:00.000000Z"
+
+Asked = list[tuple[str, Any]]
+Plan = dict[str, Any]
+
+
+@pytest.fixture
+def asked(app: App, isolated: None) -> Iterator[Asked]:
+    """Every question to the ledger from here on, with what was in it."""
+    seen: Asked = []
+
+    def listen(_: Any, __: Any, statement: str, parameters: Any, *rest: Any) -> None:
+        if "FROM stock_movements" in statement and "count(*)" not in statement:
+            seen.append((statement, parameters))
+
+    with app.app_context():
+        connection = db.engines[None]
+    event.listen(connection, "before_cursor_execute", listen)
+    yield seen
+    event.remove(connection, "before_cursor_execute", listen)
+
+
+@pytest.fixture
+def many(shop: Shop) -> int:
+    """The first of many products with many movements; the one seven further has fewer."""
+    shop.run(MANY)
+    return int(shop.run("SELECT id FROM products WHERE name = 'Many 0'")[0][0])
+
+
+def nodes(plan: Plan) -> Iterator[Plan]:
+    yield plan
+    for inner in plan.get("Plans", []):
+        yield from nodes(inner)
+
+
+def read(app: App, asked: Asked, *, sorts: bool = True) -> list[float]:
+    """How many rows each of these questions reads; none of them the whole table."""
+    rows = []
+    with app.app_context():
+        connection: Any = db.engines[None]
+        for statement, parameters in [*asked]:
+            explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}"
+            [document] = connection.exec_driver_sql(explain, parameters).scalar_one()
+            plan = list(nodes(document["Plan"]))
+            kinds = {node["Node Type"] for node in plan}
+            assert "Seq Scan" not in kinds, (statement, plan)
+            assert sorts or not kinds & {"Sort", "Incremental Sort"}, (statement, plan)
+            counts = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
+            rows.append(max(sum(node.get(name, 0) for name in counts) for node in plan))
+    return rows
+
+
+def ask_everything(shop: Shop, first: int) -> None:
+    """Each list with each filter: its first page, and the one behind it."""
+    of, every = f"/products/{first + 7}/stock/movements", "/stock/movements"
+    questions: list[tuple[str, dict[str, Any]]] = [
+        (of, {}),
+        (of, {"until": DEEP}),
+        (of, {"since": DEEP}),
+        (of, {"sort": "created_at,id"}),
+        (every, {}),
+        (every, {"until": DEEP}),
+        (every, {"since": DEEP}),
+        (every, {"sort": "created_at,id"}),
+        (every, {"kind": "adjustment"}),
+        (every, {"kind": "count"}),
+        (every, {"kind": "opening"}),
+        (every, {"kind": "reversal"}),
+        (every, {"actor_id": 7}),
+        (every, {"actor_id": 7, "until": DEEP}),
+        (every, {"reference": "invoice 777"}),
+        (every, {"reference": "invoice 777", "since": DEEP}),
+    ]
+    for path, query in questions:
+        limit = 10 if "reference" in query or "until" in query else 100
+        page = shop.get(path, limit=limit, **query)
+        assert len(page["items"]) == limit, (path, query)
+        assert shop.get(path, limit=limit, **query, cursor=page["next_cursor"])["items"]
+
+
+def test_every_list_stands_on_an_index(app: App, shop: Shop, many: int, asked: Asked) -> None:
+    ask_everything(shop, many)
+    rows = read(app, asked)
+    assert len(rows) == 32
+    assert max(rows) <= FEW
+
+
+@pytest.mark.parametrize("index", ["product", "created_at", "actor", "reference", "kind"])
+def test_a_missing_index_is_noticed(
+    app: App, shop: Shop, many: int, asked: Asked, index: str
+) -> None:
+    """The control: without any of them, the test above would fail."""
+    shop.run(f"DROP INDEX ix_stock_movements_{index}")
+    ask_everything(shop, many)
+    with pytest.raises(AssertionError):
+        assert max(read(app, asked)) <= FEW
+
+
+def test_a_cursor_costs_the_same_at_any_depth(
+    app: App, shop: Shop, many: int, asked: Asked
+) -> None:
+    for path in f"/products/{many}/stock/movements", "/stock/movements":
+        asked.clear()
+        cursor: dict[str, str] = {}
+        for _ in range(30):
+            page = shop.get(path, **cursor)
+            cursor = {"cursor": page["next_cursor"]}
+        assert max(read(app, asked, sorts=False)) < 300
+
+
+def test_any_past_stands_on_an_index(app: App, shop: Shop, many: int, asked: Asked) -> None:
+    for id in many, many + 7:
+        for moment in DEEP, "2020-01-01T00:00:00Z", "2025-06-01T00:00:00Z":
+            shop.get(f"/products/{id}/stock", at=moment)
+    assert len(asked) == 6
+    assert max(read(app, asked, sorts=False)) < 100
+
+
+WRITES: dict[str, tuple[Callable[[Shop, int, int], Any], int]] = {
+    "adjust": (lambda shop, a, b: shop.call("PATCH", f"/products/{a}/stock?quantity=-1"), 1),
+    "move": (lambda shop, a, b: shop.move(a, -1, expected_stock=500), 1),
+    "count": (lambda shop, a, b: shop.count(a, 7), 1),
+    "put": (lambda shop, a, b: shop.change(a, "PUT", stock=7), 1),
+    "patch": (lambda shop, a, b: shop.change(a, stock=7, price="2"), 1),
+    "batch of one": (lambda shop, a, b: shop.batch((a, 1)), 2),
+    "batch of a hundred": (lambda shop, a, b: shop.batch(*[(a, 1), (b, -2)] * 50), 2),
+    "create": (lambda shop, a, b: shop.post("/products/", {"name": "N", "price": 1}), 1),
+    "create with stock": (
+        lambda shop, a, b: shop.post("/products/", {"name": "N", "price": 1, "stock": 9}),
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("way", WRITES)
+def test_nobody_looks_before_he_writes(shop: Shop, statements: list[str], way: str) -> None:
+    """One question is whose token it is; the rest writes, or locks what it is about to write."""
+    ids = [shop.product(stock=500) for _ in range(2)]
+    write, number = WRITES[way]
+    statements.clear()
+    assert write(shop, *ids).status_code in (200, 201)
+    guard, *others = statements
+    assert "FROM users" in guard
+    assert len(others) == number, others
+    for statement in others:
+        assert statement.startswith(("WITH", "INSERT")) or "FOR NO KEY UPDATE" in statement
