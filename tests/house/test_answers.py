@@ -14,6 +14,7 @@ from project.db import db
 from project.http.app import App
 from tests.conftest import headers_of
 from tests.house.test_openapi import Operation, resolved, validator
+from tests.products.make import make_product
 from tests.users.make import PASSWORD
 
 PRODUCTS = "/api/v1/products/"
@@ -95,6 +96,45 @@ def test_products_are_answered_as_documented(api: Documented) -> None:
     api.call("adjust_stock", id, query_string={"quantity": -5}, status=200)
     api.call("delete_product", id, status=204)
     api.call("restore_product", id, status=200)
+
+
+def test_stock_is_answered_as_documented(api: Documented) -> None:
+    id = api.call("create_product", json=LAMP, status=201)["id"]
+    sold = {"quantity": -2, "reason": "sold", "reference": "invoice 7", "expected_stock": 5}
+    moved = api.call("create_movement", id, json=sold, status=201)
+    api.call("get_movement", moved["id"], status=200)
+    api.call(
+        "get_movement", moved["id"], headers={"If-None-Match": f'"{moved["id"]}-1"'}, status=304
+    )
+    lines = [{"product_id": id, "quantity": quantity} for quantity in (-7, 9)]
+    api.call("create_movements", json={"movements": lines, "reason": "moved"}, status=201)
+    assert api.call("count_stock", id, json={"counted": 5}, status=200)["stock"] == 5
+    api.call("count_stock", id, json={"counted": 4, "reason": None}, status=201)
+    back = api.call("reverse_movement", moved["id"], status=201)
+    query = {"kind": "reversal", "limit": 1, "since": back["created_at"]}
+    for operation in "list_movements", "list_movements_of_product":
+        page = api.call(operation, id, query_string=query, status=200)
+        assert page["items"] == [back]
+    for past in {}, {"at": back["created_at"]}:
+        assert api.call("get_stock", id, query_string=past, status=200)["stock"] == 6
+
+
+def test_stock_is_refused_in_the_documented_words(api: Documented, app: App) -> None:
+    """The examples are about product 1 with five in stock, and movement 1."""
+    with app.app_context():
+        db.session.execute(text("ALTER SEQUENCE stock_movements_id_seq RESTART"))
+        make_product(id=1)
+        db.session.commit()
+    move = {"quantity": 5, "reason": "came"}
+    came = api.call("create_movement", 1, json=move, status=201)["id"]
+    api.refused("create_movement", 1, json={**move, "quantity": -10}, status=400)
+    api.refused("create_movement", 1, json={**move, "expected_stock": 6}, status=412)
+    lines = {"movements": [{"product_id": 1, "quantity": -10}]}
+    api.refused("create_movements", json=lines, status=400)
+    api.call("reverse_movement", came, status=201)
+    api.refused("reverse_movement", came, status=409)
+    api.call("put_product", 1, json={"stock": 2**31 - 1}, status=200)
+    api.refused("create_movement", 1, json=move, status=400)
 
 
 def test_posts_are_answered_as_documented(api: Documented) -> None:

@@ -17,6 +17,10 @@ from project.db import db
 from project.http.app import App
 from tests.conftest import SECRET, administration, at
 
+OPENINGS = """
+SELECT name, quantity, balance_after, kind, reason, actor_id, stock_movements.created_at::date::text
+FROM stock_movements JOIN products ON products.id = product_id ORDER BY stock_movements.id
+"""
 TRIGRAM_INDEXES = "SELECT count(*) FROM pg_indexes WHERE indexname LIKE '%\\_trgm'"
 
 
@@ -55,6 +59,29 @@ def test_migrations_go_up_and_down_and_up_again() -> None:
     upgrade()
     assert sorted(inspect(db.engine).get_table_names()) == made
     assert {"products", "users"} <= set(made)
+
+
+@pytest.mark.usefixtures("bare")
+def test_stock_that_was_there_before_the_ledger_is_its_opening() -> None:
+    """And what has none gets no line; the way back forgets the ledger, and keeps the stock."""
+    upgrade(revision="0004")
+    product = "INSERT INTO products (name, price, stock, is_active, created_at) VALUES "
+    old = "timestamptz '2020-02-29 12:00+00'"
+    with db.engine.begin() as connection:
+        for name, stock in (("Lamp", 5), ("Desk", 0), ("Bed", 2**31 - 1)):
+            connection.execute(text(f"{product} ('{name}', 1, {stock}, {stock != 5}, {old})"))
+    for _ in range(2):
+        upgrade(revision="0005")
+        with db.engine.connect() as connection:
+            lines = connection.execute(text(OPENINGS)).all()
+        assert [tuple(line) for line in lines] == [
+            ("Lamp", 5, 5, "opening", "Stock before the ledger began", None, "2020-02-29"),
+            ("Bed", 2**31 - 1, 2**31 - 1, *lines[0][3:]),
+        ]
+        downgrade(revision="0004")
+        assert "stock_movements" not in inspect(db.engine).get_table_names()
+        with db.engine.connect() as connection:
+            assert connection.scalar(text("SELECT sum(stock) FROM products")) == 2**31 + 4
 
 
 @pytest.mark.usefixtures("bare")
