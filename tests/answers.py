@@ -24,3 +24,16 @@ def problem(answer: TestResponse, status: int, code: str) -> dict[str, Any]:
     assert len(found["detail"]) < 500
     assert ("errors" in found) == (status == 422 or code == "batch_refused")
     return found
+
+
+def replayed(again: TestResponse, first: TestResponse) -> None:
+    """The first answer came again, byte for byte, and says so."""
+    assert "Idempotent-Replayed" not in first.headers
+    assert again.headers.get("Idempotent-Replayed") == "true", again.text
+    assert (again.status_code, again.data) == (first.status_code, first.data)
+    own = {"X-Request-Id", "Idempotent-Replayed"}
+    ours, theirs = (
+        {name: value for name, value in answer.headers.items() if name not in own}
+        for answer in (again, first)
+    )
+    assert ours == theirs

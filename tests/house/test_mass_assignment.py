@@ -10,7 +10,8 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from project.db import db
-from tests.house.world import SHARED, Call, World
+from tests.house.world import Call, World
+from tests.tables import SHARED
 from tests.users.make import HASHED
 
 WRITABLE = {  # every field of every body: one more is one more thing that callers decide

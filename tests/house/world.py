@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from project.auth import tokens
@@ -22,10 +21,10 @@ from tests.house.test_openapi import Operation, resolved
 from tests.posts.make import make_post
 from tests.products.make import make_product
 from tests.sessions.make import begin
+from tests.tables import digests
 from tests.users.make import PASSWORD, make_user
 
 WHO = ["anonymous", "user", "owner", "inactive", "former superuser", "superuser"]
-SHARED = {"rate_limits"}  # counts hits, whoever may do what
 KINDS = {"post": "published"}
 Call = dict[str, Any]
 
@@ -126,10 +125,7 @@ class World:
 
     def state(self) -> dict[str, str]:
         """Every table as one digest."""
-        digest = "SELECT '{0}', md5(string_agg(row::text, ',' ORDER BY row::text)) FROM {0} AS row"
-        tables = sorted(set(db.metadata.tables) - SHARED)
-        whole = " UNION ALL ".join(digest.format(table) for table in tables)
-        return dict(self.connection.execute(text(whole)).all())
+        return digests(self.connection)
 
 
 @cache
