@@ -133,17 +133,28 @@ def transacted(work: Callable[[], Done]) -> Done:
 
 @contextmanager
 def savepoint() -> Iterator[None]:
-    """Within a transaction: keep what happens inside, or nothing of it, and go on."""
+    """Within a transaction: keep what happens inside, or nothing of it, and go on.
+
+    As there, raising is undoing, but for a refusal that keeps what led to it.
+    """
     session = db.session()
     following = len(session.info["following"])
+    kept: Refusal | None = None
     try:
         with session.begin_nested():
-            yield
+            try:
+                yield
+            except Refusal as refusal:
+                if not refusal.keeps:
+                    raise
+                kept = refusal
     except Exception as refusal:
         del session.info["following"][following:]
         if isinstance(refusal, Duplicate):
             _name_rival(session, refusal)
         raise
+    if kept is not None:
+        raise kept
 
 
 @contextmanager

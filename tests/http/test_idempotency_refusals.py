@@ -143,6 +143,31 @@ def test_what_led_to_a_refusal_is_undone_and_not_told(
     assert caller.told() == ["stock.adjusted"]
 
 
+class Kept(Refused):
+    """What led to it stays."""
+
+    keeps = True
+
+
+@pytest.mark.parametrize("key", [None, "a-key"])
+def test_a_refusal_that_keeps_what_led_to_it_does_so_with_and_without_a_key(
+    caller: Caller, lamp: str, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    real = stock.adjust
+
+    def adjust(*given: Any, **values: Any) -> Any:
+        real(*given, **values)
+        raise Kept("No.")
+
+    monkeypatch.setattr(stock, "adjust", adjust)
+    first = caller.send("PATCH", f"{lamp}/stock?quantity=-2", key)
+    problem(first, 400, "refused")
+    assert caller.told() == ["stock.adjusted"]
+    if key is not None:
+        replayed(caller.send("PATCH", f"{lamp}/stock?quantity=-2", key), first)
+    assert (caller.client.get(lamp).json or {})["stock"] == 3
+
+
 WRONG: dict[str, tuple[int, str, Call]] = {  # what else there is to a call that creates a chair
     "nobody": (401, "unauthorized", {"headers": {}}),
     "a bad token": (401, "unauthorized", {"headers": {"Authorization": "Bearer a.b.c"}}),

@@ -104,13 +104,11 @@ def _key(group: str) -> str | None:
 
 
 def _outcome(view: View, *args: Any, **kwargs: Any) -> Response:
-    """What is answered, and whatever led to it written; of a refusal nothing is written."""
+    """What is answered, and what led to it written; of a refusal only if it keeps that."""
     try:
         with savepoint():
             return current_app.make_response(view(*args, **kwargs))
     except STORED as refusal:
-        if refusal.keeps:
-            raise
         return problems.answer(refusal)
 
 
