@@ -1,0 +1,218 @@
+"""How long answers are kept, what can be read there, what follows once, and who must send a key."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskCliRunner
+
+from project.http.app import App
+from tests.answers import document, problem, replayed
+from tests.auth.steps import mailed, run
+from tests.conftest import SECRET
+from tests.http.conftest import Call, Caller
+from tests.users.make import PASSWORD
+
+PRODUCTS = "/api/v1/products/"
+AUTH = "/api/v1/auth"
+KEY = "a-key-that-nobody-shall-read"
+CHAIR: Call = {"json": {"name": "Chair", "price": "9.90"}}
+ADA: Call = {"json": {"username": "ada", "email": "ada@example.org", "password": PASSWORD}}
+
+
+@pytest.fixture
+def runner(app: App, caller: Caller) -> FlaskCliRunner:
+    return app.test_cli_runner()
+
+
+def older(app: App, hours: str) -> None:
+    """Let time pass for all that is kept."""
+    passed = "UPDATE idempotency_keys SET expires_at = expires_at - CAST(:hours AS interval)"
+    run(app, passed, hours=hours)
+
+
+def kept(app: App) -> int:
+    return int(run(app, "SELECT count(*) FROM idempotency_keys"))
+
+
+def test_an_answer_is_kept_for_a_day_and_not_longer(app: App, caller: Caller, lamp: str) -> None:
+    path = f"{lamp}/stock?quantity=-2"
+    first = caller.send("PATCH", path)
+    assert run(app, "SELECT expires_at - now() FROM idempotency_keys") == timedelta(hours=24)
+    older(app, "23:59:59.999999")
+    replayed(caller.send("PATCH", path), first)
+    older(app, "0.000001 seconds")
+    second = document(caller.send("PATCH", path))
+    assert second["stock"] == 1
+    assert kept(app) == 1
+    older(app, "23:59:59")  # it has a day of its own
+    assert document(caller.send("PATCH", path)) == second
+
+
+def test_a_key_that_is_free_again_takes_another_request(app: App, caller: Caller) -> None:
+    assert caller.send("POST", PRODUCTS, **CHAIR).status_code == 201
+    other: Call = {"json": {"name": "Stool", "price": "5"}}
+    problem(caller.send("POST", PRODUCTS, **other), 422, "idempotency_key_reused")
+    older(app, "24:00:00")
+    second = caller.send("POST", PRODUCTS, **other)
+    assert second.status_code == 201
+    replayed(caller.send("POST", PRODUCTS, **other), second)
+    problem(caller.send("POST", PRODUCTS, **CHAIR), 422, "idempotency_key_reused")
+
+
+def test_purging_deletes_what_has_expired_and_says_how_much(
+    app: App, caller: Caller, runner: FlaskCliRunner, lamp: str
+) -> None:
+    def purged() -> str:
+        result = runner.invoke(args=["idempotency", "purge"])
+        assert result.exit_code == 0
+        return str(result.stdout)
+
+    assert purged() == "Deleted 0 expired keys.\n"
+    path = f"{lamp}/stock?quantity=1"
+    caller.send("PATCH", path, "expired")
+    older(app, "24:00:00")
+    first = caller.send("PATCH", path, "alive")
+    assert kept(app) == 2
+    assert purged() == "Deleted 1 expired key.\n"
+    assert purged() == "Deleted 0 expired keys.\n"
+    replayed(caller.send("PATCH", path, "alive"), first)
+    run(
+        app,
+        "INSERT INTO idempotency_keys SELECT int4send(n), '', 200, '{}', '', now()"
+        " FROM generate_series(1, 1234) AS n",
+    )
+    assert purged() == "Deleted 1,234 expired keys.\n"
+    replayed(caller.send("PATCH", path, "alive"), first)
+
+
+def test_a_change_of_the_secret_key_does_not_make_it_another_request(
+    app: App, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other: Call = {"json": {"name": "Stool", "price": "5"}}
+    first = caller.send("POST", PRODUCTS, **CHAIR)
+    monkeypatch.setitem(app.config, "SECRET_KEY", "a new secret of thirty-two bytes at least")
+    problem(caller.send("POST", PRODUCTS, **CHAIR), 422, "idempotency_key_reused")
+    monkeypatch.setitem(app.config, "SECRET_KEY_FALLBACKS", ("another one", SECRET))
+    replayed(caller.send("POST", PRODUCTS, **CHAIR), first)
+    problem(caller.send("POST", PRODUCTS, **other), 422, "idempotency_key_reused")
+    newer = caller.send("POST", PRODUCTS, "another-key", **other)
+    monkeypatch.setitem(app.config, "SECRET_KEY_FALLBACKS", ())
+    replayed(caller.send("POST", PRODUCTS, "another-key", **other), newer)
+
+
+def test_nothing_but_the_answer_can_be_read_in_what_is_kept(app: App, caller: Caller) -> None:
+    """Nor guessed: the same request leaves other traces under another secret."""
+    changed = {"current_password": PASSWORD, "password": "staple of another horse"}
+    calls: list[tuple[str, Call, list[str]]] = [
+        (f"{AUTH}/register", ADA, [PASSWORD]),
+        (f"{AUTH}/password/forgot", {"json": {"email": "ada@example.org"}}, ["ada@example.org"]),
+        (f"{AUTH}/password/reset", {"json": {"token": "t" * 43, "password": PASSWORD}}, ["t" * 43]),
+        ("/api/v1/users/me/password", {"json": changed}, [*changed.values()]),
+        (PRODUCTS, CHAIR, []),
+    ]
+    for path, call, secrets in calls:
+        run(app, "DELETE FROM idempotency_keys")
+        assert caller.send("POST", path, KEY, **call).status_code in (201, 202, 204, 400)
+        row = "SELECT row_to_json(kept)::jsonb || jsonb_build_object('name', encode(name, 'base64'"
+        row += "), 'fingerprint', encode(fingerprint, 'base64'), 'body', convert_from(body,'UTF8'))"
+        told = run(app, f"{row} FROM idempotency_keys AS kept")
+        for name in ("name", "fingerprint"):
+            raw = base64.b64decode(told[name])
+            assert len(raw) == 32  # a digest, and no room for more
+        told = str({**told, "name": raw, "fingerprint": raw})
+        for secret in (KEY, PASSWORD, *secrets):
+            assert secret not in told
+
+
+def test_what_is_kept_of_a_request_cannot_be_guessed_without_the_secret_key(
+    app: App, caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traces = []
+    for secret in (SECRET, SECRET, "another secret"):
+        run(app, "DELETE FROM idempotency_keys")
+        monkeypatch.setitem(app.config, "SECRET_KEY", secret)
+        caller.send("POST", f"{PRODUCTS}9/restore")
+        traces.append(bytes(run(app, "SELECT fingerprint FROM idempotency_keys")))
+    one, same, other = traces
+    assert one == same != other
+
+
+def test_signing_in_and_refreshing_store_nothing_and_are_done_each_time(
+    app: App, caller: Caller
+) -> None:
+    document(caller.send("POST", f"{AUTH}/register", None, **ADA), 201)
+    login: Call = {"json": {"login": "ada", "password": PASSWORD}, "headers": {}}
+    pairs = [document(caller.send("POST", f"{AUTH}/login", KEY, **login)) for _ in range(2)]
+    assert pairs[0]["refresh_token"] != pairs[1]["refresh_token"]
+    used: Call = {"json": {"refresh_token": pairs[0]["refresh_token"]}, "headers": {}}
+    document(caller.send("POST", f"{AUTH}/refresh", KEY, **used))
+    problem(caller.send("POST", f"{AUTH}/refresh", KEY, **used), 409, "refresh_raced")
+    for name in ("login", "refresh"):  # not even what is no key is looked at
+        call = login if name == "login" else used
+        assert caller.send("POST", f"{AUTH}/{name}", "", **call).status_code != 422
+    assert kept(app) == 0
+
+
+def test_what_follows_the_commit_follows_once(app: App, caller: Caller) -> None:
+    document(caller.send("POST", f"{AUTH}/register", None, **ADA), 201)
+    forgotten: Call = {"json": {"email": "ada@example.org"}}
+    mailed(app)
+    first = caller.send("POST", f"{AUTH}/password/forgot", **forgotten)
+    assert len(mailed(app)) == 1
+    for _ in range(3):
+        replayed(caller.send("POST", f"{AUTH}/password/forgot", **forgotten), first)
+    assert mailed(app) == []
+    caller.send("POST", f"{AUTH}/password/forgot", "another-key", **forgotten)
+    assert len(mailed(app)) == 1
+
+
+DEMANDED: dict[str, Callable[[str], tuple[str, str, Any]]] = {
+    "adjust_stock": lambda lamp: ("PATCH", f"{lamp}/stock?quantity=1", None),
+    "create_movement": lambda lamp: (
+        "POST",
+        f"{lamp}/stock/movements/",
+        {"quantity": 1, "reason": "found"},
+    ),
+    "count_stock": lambda lamp: ("POST", f"{lamp}/stock/count", {"counted": 9}),
+    "create_movements": lambda lamp: (
+        "POST",
+        "/api/v1/stock/movements/batch",
+        {"movements": [{"product_id": int(lamp.rpartition("/")[2]), "quantity": 1, "reason": "x"}]},
+    ),
+    "reverse_movement": lambda lamp: ("POST", "/api/v1/stock/movements/MOVEMENT/reverse", None),
+}
+
+
+@pytest.mark.parametrize("operation", DEMANDED)
+def test_where_a_key_is_demanded_stock_is_not_written_without(
+    app: App, caller: Caller, lamp: str, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    method, path, body = DEMANDED[operation](lamp)
+    movement = run(app, "SELECT max(id) FROM stock_movements")
+    path, call = path.replace("MOVEMENT", str(movement)), {} if body is None else {"json": body}
+    monkeypatch.setitem(app.config, "REQUIRE_IDEMPOTENCY_KEY", "stock")
+    before = caller.state()
+    found = problem(caller.send(method, path, None, **call), 400, "idempotency_key_required")
+    assert "Idempotency-Key" in found["detail"]
+    problem(caller.send(method, path, None, json={}), 400, "idempotency_key_required")
+    problem(caller.send(method, path, "", **call), 422, "invalid_fields")
+    problem(caller.send(method, path, None, headers={}, **call), 401, "unauthorized")
+    assert caller.state() == before
+    first = caller.send(method, path, **call)
+    assert first.status_code in (200, 201)
+    replayed(caller.send(method, path, **call), first)
+
+
+@pytest.mark.parametrize("operation", DEMANDED)
+def test_where_none_is_demanded_stock_is_written_without(
+    app: App, caller: Caller, lamp: str, operation: str
+) -> None:
+    method, path, body = DEMANDED[operation](lamp)
+    movement = run(app, "SELECT max(id) FROM stock_movements")
+    path, call = path.replace("MOVEMENT", str(movement)), {} if body is None else {"json": body}
+    assert caller.send(method, path, None, **call).status_code in (200, 201)
