@@ -97,6 +97,9 @@ def test_settings_cannot_be_changed_and_hide_what_is_secret() -> None:
         ({"RATELIMIT_LOGIN": "0 per minute"}, "RATELIMIT_LOGIN"),
         ({"RATELIMIT_USER": "5 per minute; 9 per hour"}, "RATELIMIT_USER"),
         ({"RATELIMIT_ANONYMOUS": "1 per 999999 years"}, "RATELIMIT_ANONYMOUS"),
+        ({"REQUIRE_IDEMPOTENCY_KEY": "true"}, "REQUIRE_IDEMPOTENCY_KEY"),
+        ({"REQUIRE_IDEMPOTENCY_KEY": "Stock"}, "REQUIRE_IDEMPOTENCY_KEY"),
+        ({"REQUIRE_IDEMPOTENCY_KEY": "stock,users"}, "REQUIRE_IDEMPOTENCY_KEY"),
     ],
 )
 def test_a_wrong_setting_is_named_and_not_shown(changed: dict[str, str], setting: str) -> None:
@@ -144,3 +147,10 @@ def test_lists_are_separated_by_commas() -> None:
 @pytest.mark.parametrize("sender", ["shop@localhost", "Shop <a@example.org>", "Lädchen <a@b.org>"])
 def test_a_sender_may_have_a_name(sender: str) -> None:
     assert Config.from_env({"SECRET_KEY": LONG, "MAIL_FROM": sender}).mail_from == sender
+
+
+def test_a_key_is_demanded_of_writes_of_stock_only_where_that_is_set() -> None:
+    assert Config.from_env({"SECRET_KEY": LONG}).require_idempotency_key == ""
+    assert Config.from_env(PRODUCTION).require_idempotency_key == ""
+    demanded = Config.from_env({"SECRET_KEY": LONG, "REQUIRE_IDEMPOTENCY_KEY": "stock"})
+    assert demanded.require_idempotency_key == "stock"
