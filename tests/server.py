@@ -78,15 +78,22 @@ class Server:
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any, Any]:
         """Status, document and headers of one call; a refusal is an answer like any other."""
+        status, raw, answered = self.send(method, path, body, headers)
+        return status, json.loads(raw) if raw else None, answered
+
+    def send(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes, Any]:
+        """The same with the bytes of the document."""
         data = None if body is None else json.dumps(body).encode()
         sent = {**({} if data is None else {"Content-Type": "application/json"}), **(headers or {})}
         request = Request(self.url + path, data, sent, method=method)
         try:
             with urlopen(request, timeout=30) as answer:
-                return answer.status, _document(answer.read()), answer.headers
+                return answer.status, answer.read(), answer.headers
         except HTTPError as refusal:
             with refusal:
-                return refusal.code, _document(refusal.read()), refusal.headers
+                return refusal.code, refusal.read(), refusal.headers
 
     def sign_in(self, name: str = "admin") -> dict[str, str]:
         """Make a superuser of this name and return the headers of its token.
@@ -109,7 +116,3 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def _document(raw: bytes) -> Any:
-    return json.loads(raw) if raw else None

@@ -1,0 +1,276 @@
+"""One key for many at once, and for workers that are killed: a real server keeps its word."""
+
+from __future__ import annotations
+
+import json
+import random
+import socket
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
+from functools import partial
+from http.client import HTTPException
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+import pytest
+
+from config import Config
+from project import create_app
+from project.db import db
+from project.http.app import App
+from project.http.idempotency import keys
+from tests.auth.steps import at_once
+from tests.conftest import SECRET, cloned, headers_of
+from tests.server import Server
+from tests.users.conftest import between
+
+PRODUCTS = "/api/v1/products/"
+SOLD = {"quantity": -1, "reason": "sold"}
+Answer = tuple[int, bytes, Any]
+names = count(1)
+
+
+@pytest.fixture(scope="module")
+def server(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[Server]:
+    """One whose master has loaded everything, so that workers who are killed are soon back."""
+    folder: Path = tmp_path_factory.mktemp("haste")
+    with (
+        cloned(
+            postgres, template, f"stockroom_haste_{folder.name}_{random.randrange(10**9)}"
+        ) as url,
+        Server(url, folder, SECRET, GUNICORN_CMD_ARGS="--preload") as running,
+    ):
+        yield running
+
+
+@pytest.fixture(scope="module")
+def headers(server: Server) -> dict[str, str]:
+    return server.sign_in()
+
+
+class Shelf:
+    """A product of its own with a hundred in stock, and somebody who takes from it."""
+
+    def __init__(self, server: Server, headers: dict[str, str]) -> None:
+        self.server, self.headers = server, headers
+        lamp = {"name": f"Lamp {next(names)}", "price": "1", "stock": 100}
+        status, made, _ = server.call("POST", PRODUCTS, lamp, headers)
+        assert status == 201
+        self.id, self.address = made["id"], f"{PRODUCTS}{made['id']}"
+        url = server.environment["DATABASE_URL"]
+        self.plain = url.replace("postgresql+psycopg2", "postgresql")
+
+    def take(self, key: str) -> Answer:
+        named = {**self.headers, "Idempotency-Key": key}
+        return self.server.send("POST", f"{self.address}/stock/movements/", SOLD, named)
+
+    def attempt(self, key: str) -> Answer | None:
+        """The answer, unless the connection is lost."""
+        try:
+            return self.take(key)
+        except (OSError, HTTPException):
+            return None
+
+    def insist(self, key: str) -> Answer:
+        """Send it until it is answered, as a client does that was cut off."""
+        deadline = time.monotonic() + 60
+        while (answer := self.attempt(key)) is None or answer[0] in (409, 503):
+            assert time.monotonic() < deadline, f"{key} is stuck: {answer}"
+            time.sleep(0.01)
+        return answer
+
+    def taken(self) -> int:
+        """How many were taken, by the stock and by the ledger alike."""
+        stock = self.server.call("GET", self.address)[1]["stock"]
+        movements = self.ask("SELECT count(*) - 1 FROM stock_movements WHERE product_id = %s")
+        assert movements == 100 - stock
+        return int(movements)
+
+    def ask(self, question: str) -> int:
+        with closing(psycopg2.connect(self.plain)) as connection, connection.cursor() as hand:
+            hand.execute(question, [self.id] if "%s" in question else [])
+            [value] = hand.fetchone() or [0]
+        return int(value)
+
+    @contextmanager
+    def held(self) -> Iterator[Callable[[], None]]:
+        """Somebody else holds the product meanwhile; wait until another wants it."""
+        with closing(psycopg2.connect(self.plain)) as connection, connection.cursor() as hand:
+            hand.execute("SELECT FROM products WHERE id = %s FOR UPDATE", [self.id])
+            blocked = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY"
+            blocked += " (pg_blocking_pids(pid))"
+
+            def wait() -> None:
+                hand.execute(blocked)
+                while not hand.rowcount:
+                    time.sleep(0.005)
+                    hand.execute(blocked)
+
+            yield wait
+
+
+@pytest.fixture
+def shelf(server: Server, headers: dict[str, str]) -> Shelf:
+    return Shelf(server, headers)
+
+
+def kill_workers(server: Server) -> None:
+    """All of them, at once and without a word."""
+    for worker in psutil.Process(server.process.pid).children():
+        with suppress(psutil.NoSuchProcess):
+            worker.kill()
+
+
+def is_replay(answer: Answer) -> bool:
+    return bool(answer[2]["Idempotent-Replayed"] == "true")
+
+
+def test_of_fifty_at_once_under_one_key_one_is_done(shelf: Shelf) -> None:
+    for turn in range(3):
+        answers: list[Answer] = at_once(*[partial(shelf.take, f"fifty-{turn}")] * 50)
+        done = [answer for answer in answers if answer[0] == 201]
+        refused = [answer for answer in answers if answer[0] != 201]
+        assert len({raw for _, raw, _ in done}) == 1
+        assert len({(sent["Location"], sent["ETag"]) for _, _, sent in done}) == 1
+        assert [is_replay(answer) for answer in done].count(False) == 1
+        for status, raw, sent in refused:
+            assert (status, b'"idempotency_key_in_progress"' in raw) == (409, True)
+            assert sent["Content-Type"] == "application/problem+json"
+        assert shelf.taken() == turn + 1
+        print(f"{len(done)} answered alike, {len(refused)} told to wait")
+        again = shelf.take(f"fifty-{turn}")
+        assert (again[1], is_replay(again)) == (done[0][1], True)
+
+
+def test_fifty_at_once_with_keys_of_their_own_are_all_done(shelf: Shelf) -> None:
+    """The control: nobody is in the way of another's key."""
+    answers = at_once(*(partial(shelf.take, f"own-{n}") for n in range(50)))
+    assert Counter(status for status, _, _ in answers) == {201: 50}
+    assert len({raw for _, raw, _ in answers}) == 50
+    assert shelf.taken() == 50
+
+
+def test_a_twin_is_told_at_once_and_waits_for_nobody(shelf: Shelf) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with shelf.held() as wait:
+            first: Future[Answer] = pool.submit(shelf.take, "twin")
+            wait()
+            twins = [shelf.take("twin") for _ in range(5)]
+            assert not first.done()
+        assert [status for status, _, _ in twins] == [409] * 5
+        status, raw, _ = first.result()
+    assert status == 201
+    again = shelf.take("twin")
+    assert (again[0], again[1], is_replay(again)) == (201, raw, True)
+    assert shelf.taken() == 1
+
+
+def test_what_was_not_committed_when_the_worker_was_killed_is_done_by_the_retry(
+    shelf: Shelf,
+) -> None:
+    with ThreadPoolExecutor(1) as pool, shelf.held() as wait:
+        first = pool.submit(shelf.attempt, "before")
+        wait()
+        kill_workers(shelf.server)
+        assert first.result() is None
+    assert shelf.taken() == 0
+    answer = shelf.insist("before")
+    assert (answer[0], is_replay(answer)) == (201, False)
+    assert shelf.taken() == 1
+
+
+def test_what_was_committed_when_the_worker_was_killed_is_answered_to_the_retry(
+    shelf: Shelf,
+) -> None:
+    """Sent by somebody who hears nothing of it."""
+    stored = "SELECT count(*) FROM idempotency_keys"
+    known = shelf.ask(stored)
+    body = json.dumps(SOLD).encode()
+    lines = [
+        f"POST {shelf.address}/stock/movements/ HTTP/1.1",
+        "Host: localhost",
+        "Idempotency-Key: after",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *(f"{name}: {value}" for name, value in shelf.headers.items()),
+    ]
+    with socket.create_connection(("127.0.0.1", shelf.server.port), 10) as connection:
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + body)
+        while shelf.ask(stored) == known:
+            time.sleep(0.005)
+        kill_workers(shelf.server)
+    assert shelf.taken() == 1
+    answer = shelf.insist("after")
+    assert (answer[0], is_replay(answer)) == (201, True)
+    assert shelf.taken() == 1
+
+
+def test_thirty_requests_whose_workers_are_killed_are_done_thirty_times(shelf: Shelf) -> None:
+    """Killed at any moment between sending and answer, sent again until answered."""
+    most = 1.1 * max(calm(shelf, n) for n in range(5))
+    fates: Counter[str] = Counter()
+    for n in random.sample(range(30), 30):
+        with ThreadPoolExecutor(1) as pool:
+            first = pool.submit(shelf.attempt, f"killed-{n}")
+            # The moment itself is what is tried: any, but more of the early ones, since a worker
+            # that has its connection answers in a small part of the time of one that has not.
+            time.sleep(most * ((n + random.random()) / 30) ** 2)
+            kill_workers(shelf.server)
+            heard = first.result()
+        answer = shelf.insist(f"killed-{n}")
+        assert answer[0] == 201
+        if heard is not None and heard[0] == 201:
+            assert (answer[1], is_replay(answer)) == (heard[1], True)
+            fates["answered"] += 1
+        else:
+            fates["committed" if is_replay(answer) else "not committed"] += 1
+    print(f"when killed: {dict(fates)}, within {most * 1000:.1f} ms")
+    assert shelf.taken() == 30 + 2 * 5
+
+
+def calm(shelf: Shelf, n: int) -> float:
+    """The seconds one takes who is not killed, though all were just before."""
+    kill_workers(shelf.server)
+    assert shelf.insist(f"first-{n}")[0] == 201
+    began = time.perf_counter()
+    assert shelf.take(f"second-{n}")[0] == 201
+    return time.perf_counter() - began
+
+
+@pytest.fixture(scope="module")
+def beside(server: Server) -> Iterator[App]:
+    """An application on the server's database, for what is tried between two statements."""
+    url = server.environment["DATABASE_URL"]
+    app = create_app(Config(database_url=url, secret_key=SECRET, ratelimit_enabled=False))
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("verb", "meanwhile"),
+    [("claim", (201, False)), ("find", (409, False)), ("store", (409, False))],
+)
+def test_wherever_a_twin_comes_in_between_it_is_done_once(
+    server: Server, beside: App, monkeypatch: pytest.MonkeyPatch, verb: str, meanwhile: Any
+) -> None:
+    shelf = Shelf(server, headers_of(beside))
+    twins: list[Answer] = []
+    with ThreadPoolExecutor(1) as pool:
+        between(
+            monkeypatch, keys, verb, lambda: twins.append(pool.submit(shelf.take, "in").result())
+        )
+        sent = {**shelf.headers, "Idempotency-Key": "in"}
+        path = f"{shelf.address}/stock/movements/"
+        answer = beside.test_client().post(path, json=SOLD, headers=sent)
+    [twin] = twins
+    assert (twin[0], is_replay(twin)) == meanwhile
+    assert answer.status_code == 201
+    assert ("Idempotent-Replayed" in answer.headers) == (verb == "claim")
+    assert shelf.taken() == 1
