@@ -142,6 +142,19 @@ def test_what_others_are_in_the_way_of_three_times_is_503_and_leaves_nothing(
     assert rows(bench, "products") == 1
 
 
+@at_either
+def test_an_answer_that_cannot_be_kept_leaves_no_effect(
+    bench: Bench, capsys: pytest.CaptureFixture[str], when: str
+) -> None:
+    headers = headers_of(bench.app)
+    with in_the_way(bench, 1, "P0001", when, "idempotency_keys"):
+        problem(create(bench, headers, "a-key"), 500, "internal_error")
+        assert "product.created" not in events(capsys)
+        assert rows(bench, "products") == rows(bench, "idempotency_keys") == 0
+        first = create(bench, headers, "a-key")
+        replayed(create(bench, headers, "a-key"), first)
+
+
 OTHERS = {  # what is no contention, though some of it says busy, and what is answered
     "40000": (503, "busy"),
     "55P03": (503, "busy"),
