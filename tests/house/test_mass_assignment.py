@@ -217,9 +217,9 @@ def rows(world: World) -> Rows:
     found: Rows = {}
     for name, table in db.metadata.tables.items():
         if name not in SHARED:
-            [key] = table.primary_key.columns
-            for row in world.connection.execute(text(f"SELECT to_jsonb(t) FROM {name} AS t")):
-                found[name, str(row[0][key.name])] = row[0]
+            keys = [column.name for column in table.primary_key.columns]
+            for (row,) in world.connection.execute(text(f"SELECT to_jsonb(t) FROM {name} AS t")):
+                found[name, ",".join(str(row[key]) for key in keys)] = row
     return found
 
 

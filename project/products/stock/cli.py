@@ -75,7 +75,7 @@ def replay(path: str, names: str | None, part: tuple[int, int]) -> None:
     reason = f"replay of {Path(path).name}"[:255]
     replayed = Replay(digest(path), reason, named(names) if names else {}, *part)
     with transaction():
-        replayed.begin()
+        replayed.resume()
     if replayed.line:
         click.echo(f"Going on after line {replayed.line:,}.")
     with opened(path) as (file, seen):

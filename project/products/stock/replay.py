@@ -67,7 +67,7 @@ class Replay:
     unknown: Counter[str] = field(default_factory=Counter)
     ids: dict[str, int | None] = field(default_factory=dict)
 
-    def begin(self) -> None:
+    def resume(self) -> None:
         """Find the last line dealt with; raises Refused if the file was divided otherwise."""
         here = stock_replays.c.file == self.file
         parts = db.session.scalar(select(stock_replays.c.parts).where(here).limit(1))
