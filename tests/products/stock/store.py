@@ -61,7 +61,11 @@ class Store:
         plain = url.replace("postgresql+psycopg2", "postgresql")
         with closing(psycopg2.connect(plain)) as connection, connection.cursor() as hand:
             hand.execute(FAULTS)
-            return hand.fetchall()
+            return sorted(hand.fetchall())
+
+    def bugs(self) -> int:
+        """How often something broke so far."""
+        return self.server.log.read_text().count('"event": "bug"')
 
 
 def crowd(calls: Iterable[Callable[[], Any]]) -> list[Any]:
