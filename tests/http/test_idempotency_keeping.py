@@ -11,6 +11,7 @@ import pytest
 from flask.testing import FlaskCliRunner
 
 from project.http.app import App
+from project.http.idempotency import keys
 from tests.answers import document, problem, replayed
 from tests.auth.steps import mailed, run
 from tests.conftest import SECRET
@@ -21,6 +22,10 @@ PRODUCTS = "/api/v1/products/"
 AUTH = "/api/v1/auth"
 KEY = "a-key-that-nobody-shall-read"
 CHAIR: Call = {"json": {"name": "Chair", "price": "9.90"}}
+EXPIRED = """
+INSERT INTO idempotency_keys SELECT int4send(n), '', 200, '{}', '', now()
+FROM generate_series(1, :number) AS n
+"""
 ADA: Call = {"json": {"username": "ada", "email": "ada@example.org", "password": PASSWORD}}
 
 
@@ -81,13 +86,26 @@ def test_purging_deletes_what_has_expired_and_says_how_much(
     assert purged() == "Deleted 1 expired key.\n"
     assert purged() == "Deleted 0 expired keys.\n"
     replayed(caller.send("PATCH", path, "alive"), first)
-    run(
-        app,
-        "INSERT INTO idempotency_keys SELECT int4send(n), '', 200, '{}', '', now()"
-        " FROM generate_series(1, 1234) AS n",
-    )
+    run(app, EXPIRED, number=1234)
     assert purged() == "Deleted 1,234 expired keys.\n"
     replayed(caller.send("PATCH", path, "alive"), first)
+
+
+def test_purging_goes_on_in_portions_until_nothing_is_left(
+    app: App,
+    caller: Caller,
+    runner: FlaskCliRunner,
+    statements: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One statement for millions of rows would be ended by its timeout, and so every time."""
+    monkeypatch.setattr(keys, "PORTION", 100)
+    run(app, EXPIRED, number=250)
+    statements.clear()
+    result = runner.invoke(args=["idempotency", "purge"])
+    assert result.stdout == "Deleted 250 expired keys.\n"
+    assert sum(statement.startswith("DELETE") for statement in statements) == 4
+    assert kept(app) == 0
 
 
 def test_a_change_of_the_secret_key_does_not_make_it_another_request(

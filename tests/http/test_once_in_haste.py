@@ -274,3 +274,18 @@ def test_wherever_a_twin_comes_in_between_it_is_done_once(
     assert answer.status_code == 201
     assert ("Idempotent-Replayed" in answer.headers) == (verb == "claim")
     assert shelf.taken() == 1
+
+
+def test_an_answer_that_is_being_replaced_is_not_purged_nor_waited_for(
+    shelf: Shelf, beside: App
+) -> None:
+    shelf.take("renewed")
+    renew = "UPDATE idempotency_keys SET expires_at = now() + %s * interval '1 day'"
+    with closing(psycopg2.connect(shelf.plain)) as connection, connection.cursor() as hand:
+        hand.execute(renew, [0])
+        connection.commit()
+        hand.execute(renew, [1])
+        purged = beside.test_cli_runner().invoke(args=["idempotency", "purge"])
+        connection.commit()
+    assert purged.stdout == "Deleted 0 expired keys.\n", purged.stderr
+    assert is_replay(shelf.take("renewed"))

@@ -14,6 +14,12 @@ idempotency = Group("idempotency", help="Answers kept for requests that come aga
 @idempotency.command()
 def purge() -> None:
     """Delete what is older than 24 hours."""
-    with transaction():
-        count = keys.purge()
+    count = 0
+    while portion := _purge_some():
+        count += portion
     click.echo(f"Deleted {count:,} expired {'key' if count == 1 else 'keys'}.")
+
+
+def _purge_some() -> int:
+    with transaction():
+        return keys.purge()
