@@ -66,4 +66,4 @@ class StockQuery(Query):
         example=-2,
         metadata={"description": "What is added; negative takes away."},
     )
-    reason = Text(max=255, example="sold", metadata={"description": "Why, for the log."})
+    reason = Text(max=255, example="sold", metadata={"description": "Why; the ledger keeps it."})
