@@ -43,7 +43,9 @@ def test_every_command_of_ours_is_listed(app: App) -> None:
             assert f"flask {name} {each}".strip() in README
 
 
-@pytest.mark.parametrize("target", ["run", "test", "lint", "format", "fuzz", "bench", "lock"])
+@pytest.mark.parametrize(
+    "target", ["run", "test", "lint", "format", "fuzz", "bench", "bench-ledger", "lock"]
+)
 def test_every_make_target_is_listed_and_there(target: str) -> None:
     assert f"make {target}" in README
     dry = subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False)
