@@ -133,11 +133,15 @@ def remove(model: type[Kept], id: int, versions: Collection[int] | None = None) 
         db.session.execute(statement)
 
 
-def sweep(key: InstrumentedAttribute[Any], expires_at: InstrumentedAttribute[Any]) -> None:
-    """Delete some rows that have expired, and wait for nobody who holds one."""
-    expired = select(key).where(expires_at <= func.now()).limit(1000)
+def sweep(key: Any, expires_at: Any, most: int = 1000) -> int:
+    """Delete some rows that have expired, wait for nobody who holds one, and say how many.
+
+    key, expires_at: columns of a model or a table.
+    """
+    expired = select(key).where(expires_at <= func.now()).limit(most)
     free = expired.with_for_update(skip_locked=True).scalar_subquery()
-    db.session.execute(delete(key.class_).where(key.in_(free)))
+    gone = delete(key.table).where(key.in_(free))
+    return db.session.connection().execute(gone).rowcount
 
 
 def count(found: Select[Any]) -> int:

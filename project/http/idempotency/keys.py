@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import NamedTuple
 
-from sqlalchemy import Column, Integer, LargeBinary, Table, delete, func, select
+from sqlalchemy import Column, Integer, LargeBinary, Table, func, select
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, insert
 
-from project.db import Base, db
+from project.db import Base, db, sweep
 
 LIFETIME = timedelta(hours=24)
 PORTION = 10_000  # rows that are purged at once: a statement may not take longer than 5 s
@@ -59,8 +59,5 @@ def store(name: bytes, answer: Answer) -> None:
 
 
 def purge() -> int:
-    """Delete some of what has expired, wait for nobody, and say how many they were."""
-    expired = select(idempotency_keys.c.name).where(idempotency_keys.c.expires_at <= func.now())
-    free = expired.limit(PORTION).with_for_update(skip_locked=True).scalar_subquery()
-    gone = delete(idempotency_keys).where(idempotency_keys.c.name.in_(free))
-    return db.session.connection().execute(gone).rowcount
+    """Delete a portion of what has expired; how many they were."""
+    return sweep(idempotency_keys.c.name, idempotency_keys.c.expires_at, PORTION)
