@@ -169,6 +169,16 @@ def server(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[Serv
         yield running
 
 
+@pytest.fixture(scope="module")
+def beside(server: Server) -> Iterator[App]:
+    """An application on the server's database, to prepare, to look, to come in between."""
+    url = server.environment["DATABASE_URL"]
+    app = create_app(Config(database_url=url, secret_key=SECRET, ratelimit_enabled=False))
+    yield app
+    with app.app_context():
+        database.engine.dispose()
+
+
 def headers_of(app: App, **values: Any) -> dict[str, str]:
     """An Authorization header of a new user."""
     with app.app_context():

@@ -21,9 +21,6 @@ import psutil
 import psycopg2
 import pytest
 
-from config import Config
-from project import create_app
-from project.db import db
 from project.http.app import App
 from project.http.idempotency import keys
 from tests.auth.steps import at_once
@@ -245,16 +242,6 @@ def calm(shelf: Shelf, n: int) -> float:
     began = time.perf_counter()
     assert shelf.take(f"second-{n}")[0] == 201
     return time.perf_counter() - began
-
-
-@pytest.fixture(scope="module")
-def beside(server: Server) -> Iterator[App]:
-    """An application on the server's database, for what is tried between two statements."""
-    url = server.environment["DATABASE_URL"]
-    app = create_app(Config(database_url=url, secret_key=SECRET, ratelimit_enabled=False))
-    yield app
-    with app.app_context():
-        db.engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import combinations_with_replacement
@@ -14,15 +14,12 @@ import pytest
 from sqlalchemy import update
 from werkzeug.test import TestResponse
 
-from config import Config
-from project import create_app
 from project.db import db, transaction
 from project.errors import OnlySuperusers
 from project.http.app import App
 from project.posts import service as posts
 from project.users import service
 from project.users.models import User
-from tests.conftest import SECRET
 from tests.server import Server
 from tests.users.conftest import Member, between, done, enter
 from tests.users.make import PASSWORD, make_user
@@ -36,16 +33,6 @@ WAYS: dict[str, Callable[[int], tuple[str, str, Any]]] = {
     "bulk": lambda id: ("POST", BULK, {"ids": [id], "is_active": False}),
 }
 ROUNDS = 8
-
-
-@pytest.fixture(scope="module")
-def beside(server: Server) -> Iterator[App]:
-    """An application on the server's database, to make users and to look at them."""
-    url = server.environment["DATABASE_URL"]
-    app = create_app(Config(database_url=url, secret_key=SECRET, ratelimit_enabled=False))
-    yield app
-    with app.app_context():
-        db.engine.dispose()
 
 
 def together(calls: Sequence[Callable[[], Any]]) -> list[int]:
