@@ -4,10 +4,10 @@ PY := .venv/bin/python
 unexport PYTHONDONTWRITEBYTECODE  # the tests start dozens of processes: each would compile it all
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r
 
-run: .venv/runtime  ## serve on PORT, with a database
+run: .venv/runtime  ## serve on PORT, with a database and a worker
 	@$(PY) -m flask db upgrade
 	@$(PY) -m flask welcome
-	@exec $(PY) -m gunicorn wsgi:app
+	@$(PY) -m flask worker --with-parent & exec $(PY) -m gunicorn wsgi:app
 
 test: lint  ## everything: format, lint, types, import contracts, migrations, tests
 	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder

@@ -20,8 +20,9 @@ LOCK = 7215  # any number that nothing else here locks
 
 
 def ours(found: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
-    """Leave out what only some servers have: the trigram indexes."""
-    return not (kind == "index" and reflected and str(name).endswith("_trgm"))
+    """Leave out what only some servers have, the trigram indexes, and Procrastinate's tables."""
+    trigrams = kind == "index" and reflected and str(name).endswith("_trgm")
+    return not trigrams and not (kind == "table" and str(name).startswith("procrastinate_"))
 
 
 def shape(_: Any, __: Any, directives: list[Any]) -> None:

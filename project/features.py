@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import ModuleType
 
 import click
 
 from project.auth import routes as auth
 from project.auth import tokens
 from project.embedded import cli as embedded
+from project.events import routes as events
+from project.events import tasks as events_tasks
 from project.health import routes as health
 from project.http.app import App
 from project.http.blueprint import Blueprint
 from project.http.idempotency import cli as idempotency
+from project.jobs import cli as jobs_cli
+from project.jobs import routes as jobs
+from project.jobs import tasks as jobs_tasks
 from project.posts import routes as posts
 from project.products import cli as products_cli
 from project.products import routes as products
@@ -28,12 +34,15 @@ from project.welcome import welcome
 
 @dataclass(frozen=True)
 class Room:
-    """What a room adds to the application: addresses, commands, and what it must set up first."""
+    """What a room adds to the application: addresses, commands, what it must set up first, and
+    tasks, which are known to workers once their module is loaded.
+    """
 
     blueprint: Blueprint | None = None
     at: str = ""
     commands: click.Command | None = None
     setup: Callable[[App], None] | None = None
+    tasks: ModuleType | None = None
 
 
 ROOMS = (
@@ -45,6 +54,9 @@ ROOMS = (
     Room(stock.blp, "/api/v1", stock_cli.stock),
     Room(posts.blp, "/api/v1/posts"),
     Room(profiles.blp, "/api/v1/users"),
+    Room(events.blp, "/api/v1/events", tasks=events_tasks),
+    Room(jobs.blp, "/api/v1/jobs", jobs_cli.jobs, tasks=jobs_tasks),
+    Room(commands=jobs_cli.worker),
     Room(commands=idempotency.idempotency),
     Room(commands=embedded.pg),
     Room(commands=welcome),

@@ -1,13 +1,16 @@
 """The database: the words models are written in, and the verbs services speak."""
 
 from project.db.models import Base, Id, Instant, Item
-from project.db.probe import probe
+from project.db.outbox import Event, announced
+from project.db.probing import probe
 from project.db.rules import rule
 from project.db.session import (
     after_commit,
     announce,
+    aside,
     db,
     lift_limits,
+    note,
     reading,
     savepoint,
     transacted,
@@ -33,11 +36,14 @@ __all__ = [
     "INT4",
     "INT8",
     "Base",
+    "Event",
     "Id",
     "Instant",
     "Item",
     "after_commit",
     "announce",
+    "announced",
+    "aside",
     "attempt",
     "count",
     "db",
@@ -45,6 +51,7 @@ __all__ = [
     "lift_limits",
     "matching",
     "named",
+    "note",
     "probe",
     "reading",
     "remove",

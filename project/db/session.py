@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 import structlog
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, event, func, select
+from sqlalchemy import Connection, Engine, Executable, event, func, insert, select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from project.db.models import Base
+from project.db.outbox import EVENTS, happened
 from project.db.rules import Duplicate
 from project.errors import Contended, Refusal, Unavailable
 
@@ -39,11 +40,15 @@ db = SQLAlchemy(model_class=Base, disable_autonaming=True)
 
 
 def init_app(
-    app: Flask, url: str, pool_size: int, before_connecting: Callable[[], object] | None = None
+    app: Flask, url: str, threads: int, before_connecting: Callable[[], object] | None = None
 ) -> None:
-    """Bind the application to its database; nothing connects before the first question."""
+    """Bind the application to its database; nothing connects before the first question.
+
+    A connection per thread, so that none waits for another's; and two for a worker, which does
+    chores beside its jobs and tells how far they are.
+    """
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(pool_size)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(threads + 2)
     db.init_app(app)
 
     with app.app_context():
@@ -62,7 +67,7 @@ def listen_before_connecting(engine: Engine, action: Callable[[], object] | None
 
 
 def engine_options(pool_size: int) -> dict[str, Any]:
-    """One connection per request thread: a thread never waits for another's, unless one leaks."""
+    """Connections are opened as they are needed, and not one more than so many."""
     options = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
     return {
         "pool_size": pool_size,
@@ -88,7 +93,7 @@ def transaction() -> Iterator[None]:
     told which row stands in its way here, because a failed transaction cannot be asked anything.
     """
     session = db.session()
-    session.info.update(reading=False, following=[])
+    session.info.update(reading=False, following=[], announced=[])
     kept: Refusal | None = None
     try:
         with _pool_patience():
@@ -98,6 +103,7 @@ def transaction() -> Iterator[None]:
                 if not refusal.keeps:
                     raise
                 kept = refusal
+            _post(session)
             _commit(session)
     except Duplicate as refusal:
         session.rollback()
@@ -138,7 +144,7 @@ def savepoint() -> Iterator[None]:
     As there, raising is undoing, but for a refusal that keeps what led to it.
     """
     session = db.session()
-    following = len(session.info["following"])
+    before = {name: len(session.info[name]) for name in ("following", "announced")}
     kept: Refusal | None = None
     try:
         with session.begin_nested():
@@ -149,7 +155,8 @@ def savepoint() -> Iterator[None]:
                     raise
                 kept = refusal
     except Exception as refusal:
-        del session.info["following"][following:]
+        for name, length in before.items():
+            del session.info[name][length:]
         if isinstance(refusal, Duplicate):
             _name_rival(session, refusal)
         raise
@@ -183,6 +190,12 @@ def _transactions_again(driver: Any, *_: object) -> None:
         driver.autocommit = False
 
 
+def _post(session: Session) -> None:
+    """Write what was announced into the outbox: it is there if and only if the change is."""
+    if session.info["announced"]:
+        session.execute(insert(EVENTS).inline(), session.info["announced"])
+
+
 def _commit(session: Any) -> None:
     """A connection lost now has an unknown outcome: who just tries again may do it twice."""
     try:
@@ -213,9 +226,21 @@ def after_commit(action: Callable[[], object]) -> None:
     db.session().info.setdefault("following", []).append(action)
 
 
-def announce(name: str, /, **fields: Any) -> None:
-    """Log an event with its fields after the commit."""
+def note(name: str, /, **fields: Any) -> None:
+    """Log a line after the commit."""
     after_commit(partial(log.info, name, **fields))
+
+
+def announce(name: str, /, **fields: Any) -> None:
+    """Tell of a change: an event in its transaction, and a line of the log after the commit."""
+    db.session().info.setdefault("announced", []).append(happened(name, fields))
+    note(name, **fields)
+
+
+def aside(statement: Executable) -> None:
+    """Run a statement on a connection of its own: all see it while the transaction goes on."""
+    with _pool_patience(), Session(db.engine) as session, session.begin():
+        session.execute(statement)
 
 
 @contextmanager

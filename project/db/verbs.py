@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import (
@@ -28,6 +29,7 @@ from project.errors import NotFound, Stale
 
 INT4 = 2**31 - 1
 INT8 = 2**63 - 1
+NOTHING = timedelta(0)
 
 Entity = TypeVar("Entity", bound=Base)
 Kept = TypeVar("Kept", bound=Item)
@@ -133,12 +135,13 @@ def remove(model: type[Kept], id: int, versions: Collection[int] | None = None) 
         db.session.execute(statement)
 
 
-def sweep(key: Any, expires_at: Any, most: int = 1000) -> int:
+def sweep(key: Any, expires_at: Any, most: int = 1000, *, after: timedelta = NOTHING) -> int:
     """Delete some rows that have expired, wait for nobody who holds one, and say how many.
 
     key, expires_at: columns of a model or a table.
+    after: how long after that instant.
     """
-    expired = select(key).where(expires_at <= func.now()).limit(most)
+    expired = select(key).where(expires_at <= func.now() - after).limit(most)
     free = expired.with_for_update(skip_locked=True).scalar_subquery()
     gone = delete(key.table).where(key.in_(free))
     return db.session.connection().execute(gone).rowcount

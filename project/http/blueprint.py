@@ -94,8 +94,13 @@ class Blueprint(flask_smorest.Blueprint):
         decorate: Decorator = super().arguments(schema(), location=location, **keywords, **kwargs)
         return decorate
 
-    def item(self, schema: type[Schema], status: int = 200, *, at: str = "") -> Decorator:
-        """Answer one item with its ETag and, where `at` names its view, its Location."""
+    def item(
+        self, schema: type[Schema], status: int = 200, *, at: str = "", tagged: bool = True
+    ) -> Decorator:
+        """Answer one item with its ETag and, where `at` names its view, its Location.
+
+        tagged: whether it has a version to make an ETag of.
+        """
         out = schema()
 
         def decorate(view: View) -> View:
@@ -108,9 +113,9 @@ class Blueprint(flask_smorest.Blueprint):
                 response.status_code = status
                 if at:
                     response.headers["Location"] = url_for(at, id=item.id)
-                return etag.answer(response, item)
+                return etag.answer(response, item) if tagged else response
 
-            headers = openapi.item_headers(located=bool(at))
+            headers = openapi.item_headers(located=bool(at), tagged=tagged)
             documented: View = self.response(status, out, headers=headers)(answered)
             return documented
 
@@ -177,6 +182,10 @@ class Blueprint(flask_smorest.Blueprint):
 
         documented: View = self.response(202)(answered)
         return documented
+
+    def queued(self, schema: type[Schema]) -> Decorator:
+        """Answer 202 with the job that will do it, and where to ask how far it is."""
+        return self.item(schema, 202, at="jobs.get_job", tagged=False)
 
     def refuses(self, *families: type[errors.Refusal] | errors.Refusal) -> Decorator:
         """Document refusals that only this view knows of: a family, or an example of it."""

@@ -77,9 +77,9 @@ def note(view: Any, key: str, value: Any) -> None:
     view._apidoc[key] = (*value, *(kept or ())) if isinstance(value, tuple) else value
 
 
-def item_headers(*, located: bool) -> dict[str, Any]:
+def item_headers(*, located: bool, tagged: bool) -> dict[str, Any]:
     """The headers of an answer that is one item."""
-    return {**ETAG, **(LOCATION if located else {})}
+    return {**(ETAG if tagged else {}), **(LOCATION if located else {})}
 
 
 def example(schema: ma.Schema, *, answered: bool) -> Any:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, delete, func, select, update
 from sqlalchemy.orm import with_expression
 
 from project import opaque
-from project.db import announce, db, fetch, save, sweep
+from project.db import db, fetch, note, save, sweep
 from project.errors import Conflict, Unauthorized
 from project.sessions.models import RefreshToken, Session
 
@@ -53,7 +53,7 @@ def start(user_id: int, user_agent: str, address: str) -> tuple[Session, str]:
     session = save(
         Session(user_id=user_id, user_agent=user_agent, address=address, expires_at=expires_at)
     )
-    announce("session.started", session_id=session.id, user_id=user_id)
+    note("session.started", session_id=session.id, user_id=user_id)
     return session, _new_token(session)
 
 
@@ -101,7 +101,7 @@ def _end(*which: ColumnElement[bool]) -> int:
     ended = delete(Session).where(*which).returning(Session.id, Session.user_id)
     rows = db.session.execute(ended).all()
     for id, user_id in rows:
-        announce("session.ended", session_id=id, user_id=user_id)
+        note("session.ended", session_id=id, user_id=user_id)
     return len(rows)
 
 
@@ -109,7 +109,7 @@ def _refuse_reuse(session: Session, hashed: bytes) -> NoReturn:
     age = func.clock_timestamp() - RefreshToken.used_at
     if db.session.scalar(select(age < LEEWAY).where(RefreshToken.hash == hashed)):
         raise RefreshRaced
-    announce("session.token_reused", session_id=session.id, user_id=session.user_id)
+    note("session.token_reused", session_id=session.id, user_id=session.user_id)
     _end(Session.id == session.id)
     raise Reused
 

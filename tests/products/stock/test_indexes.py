@@ -164,13 +164,16 @@ WRITES: dict[str, tuple[Callable[[Shop, int, int], Any], int]] = {
 
 @pytest.mark.parametrize("way", WRITES)
 def test_nobody_looks_before_he_writes(shop: Shop, statements: list[str], way: str) -> None:
-    """One question is whose token it is; the rest writes, or locks what it is about to write."""
+    """One question is whose token it is, and the last is the event; the rest writes, or locks what
+    it is about to write.
+    """
     ids = [shop.product(stock=500) for _ in range(2)]
     write, number = WRITES[way]
     statements.clear()
     assert write(shop, *ids).status_code in (200, 201)
-    guard, *others = statements
+    guard, *others, told = statements
     assert "FROM users" in guard
+    assert "INTO events" in told
     assert len(others) == number, others
     for statement in others:
         assert statement.startswith(("WITH", "INSERT")) or "FOR NO KEY UPDATE" in statement

@@ -1,0 +1,44 @@
+"""What workers do for the queue by themselves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import func, select, update
+
+from project.db import db
+from project.jobs import service
+from project.jobs.models import Job, Queued, Worker
+from project.jobs.registry import TASKS, chore
+
+SILENCE = timedelta(seconds=20)  # without a sign of life, after which a worker is taken for dead
+DIED = "The workers that tried it died."
+
+log = structlog.get_logger("project")
+
+
+@chore(seconds=10)
+def rescue() -> None:
+    """Queue again what workers were at when they died; what was tried too often has failed."""
+    alive = select(Worker.id).where(Worker.last_heartbeat > func.now() - SILENCE)
+    orphaned = select(Queued.id, Queued.task_name, Queued.attempts).where(
+        Queued.status == "doing",
+        Queued.worker_id.is_(None) | Queued.worker_id.not_in(alive.scalar_subquery()),
+    )
+    held = orphaned.order_by(Queued.id).with_for_update(skip_locked=True)
+    for id, name, attempts in db.session.execute(held).all():
+        log.warning("job.rescued", job_id=id, task=name, attempt=attempts + 1)
+        if name in TASKS and attempts < len(TASKS[name].waits):
+            again = func.procrastinate_retry_job_v2(id, func.now(), None, None, None)
+            db.session.execute(select(again))
+        else:
+            db.session.execute(select(func.procrastinate_finish_job_v1(id, "failed", False)))
+            dead = update(Job).where(Job.id == id, Job.finished_at.is_(None))
+            db.session.execute(dead.values(error=DIED, finished_at=func.now()))
+
+
+@chore(seconds=3600)
+def purge() -> bool:
+    """Forget jobs that were finished long ago."""
+    return service.purge() == service.PORTION
