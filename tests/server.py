@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Self
 from urllib.error import HTTPError
@@ -23,6 +24,8 @@ from config import ROOT
 
 class Server:
     """Started on entry with two workers of four threads, ended on exit; `log` is its output."""
+
+    application = "wsgi:app"
 
     def __init__(self, database_url: str, folder: Path, secret: str, **environment: str) -> None:
         self.port = free_port()
@@ -40,7 +43,7 @@ class Server:
 
     def __enter__(self) -> Self:
         with self.log.open("ab") as log:
-            command = [sys.executable, "-m", "gunicorn", "wsgi:app"]
+            command = [sys.executable, "-m", "gunicorn", self.application]
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
             )
@@ -68,6 +71,20 @@ class Server:
             text=True,
             check=False,
         )
+
+    @contextmanager
+    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        """A process that does the jobs; told to stop in the end, if it lives."""
+        command = [sys.executable, "-m", "flask", "--app", self.application, "worker"]
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment, stdout=log, stderr=log
+            )
+        try:
+            yield process
+        finally:
+            process.send_signal(signal.SIGTERM)  # which does nothing to one that has ended
+            process.wait(30)
 
     def connect(self) -> psycopg2.extensions.connection:
         """A connection to the server's database."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from datetime import timedelta
 
 import click
@@ -21,14 +20,13 @@ COLUMNS = "{:>8}  {:<20}  {:<9}  {:>8}  {:>8}  {:<19}  {}"
 
 @click.command()
 @click.option("--once", is_flag=True, help="End when nothing is left to be done.")
-@click.option("--with-parent", is_flag=True, help="End with the process that started this one.")
+@click.option("--parent", type=int, metavar="PID", help="End when the parent, PID, has ended.")
 @with_appcontext
-def worker(once: bool, with_parent: bool) -> None:
+def worker(once: bool, parent: int | None) -> None:
     """Do jobs, THREADS at a time, until SIGTERM; then finish those under way."""
     from project.jobs.worker import Worker  # only here: the library takes its time to load
 
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # a proxy
-    parent = os.getppid() if with_parent else None
     with one_sentence():
         asyncio.run(Worker(app, app.config["THREADS"], once=once, parent=parent).serve())
 

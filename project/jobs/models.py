@@ -30,7 +30,9 @@ class Queued(Base):
 
     id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
     task_name: Mapped[str] = mapped_column(String(128))
-    status: Mapped[str] = mapped_column(ENUM(name="procrastinate_job_status", create_type=False))
+    status: Mapped[str] = mapped_column(
+        ENUM(*STATUSES, name="procrastinate_job_status", create_type=False)
+    )
     attempts: Mapped[int]
     scheduled_at: Mapped[datetime | None]
     worker_id: Mapped[int | None] = mapped_column(BigInteger)

@@ -12,13 +12,13 @@ from project.jobs import service
 from project.jobs.models import Job, Queued, Worker
 from project.jobs.registry import TASKS, chore
 
-SILENCE = timedelta(seconds=20)  # without a sign of life, after which a worker is taken for dead
+SILENCE = timedelta(seconds=10)  # without a sign of life, after which a worker is taken for dead
 DIED = "The workers that tried it died."
 
 log = structlog.get_logger("project")
 
 
-@chore(seconds=10)
+@chore(seconds=5)
 def rescue() -> None:
     """Queue again what workers were at when they died; what was tried too often has failed."""
     alive = select(Worker.id).where(Worker.last_heartbeat > func.now() - SILENCE)

@@ -22,13 +22,14 @@ from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from psycopg_pool import AsyncConnectionPool
 
 from project.db import db
 from project.errors import Unavailable
 from project.jobs import running
 from project.jobs.registry import CHORES, TASKS, Chore, Task
 
-HEARTBEAT = 5  # seconds between two signs of life
+HEARTBEAT = 3  # seconds between two signs of life
 AWAY = 2  # seconds before a database that was away is asked again
 PATIENCE = 30  # times AWAY to write down how a job ended
 
@@ -65,6 +66,13 @@ class Patient(JobManager):
         return await write()
 
 
+class Pool(AsyncConnectionPool):
+    """Connections for the queue; who waits for the first may soon be told to stop."""
+
+    async def open(self, wait: bool = False, timeout: float = 3) -> None:
+        await super().open(wait, timeout)
+
+
 class Worker:
     """Does jobs and chores until it is told to stop; then it finishes what it is at.
 
@@ -96,7 +104,7 @@ class Worker:
                 log.warning("worker.no_queue", error=said)
                 if self.once:
                     self.stopping.set()
-                    raise Unavailable(f"The queue is away; try again. ({said})") from error
+                    raise Unavailable("The queue is away; try again.") from error
                 await self._pause(AWAY)
 
     async def _jobs(self) -> None:
@@ -127,6 +135,7 @@ class Worker:
                 cluster.ensure()
             url = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         connector = procrastinate.PsycopgConnector(
+            pool_factory=Pool,
             conninfo=url,
             kwargs={"application_name": "stockroom-queue", "connect_timeout": 3},
             min_size=1,
