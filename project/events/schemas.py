@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import marshmallow as ma
 
 from project.db import INT8
-from project.http.fields import Int, Text, Timestamp
+from project.http.fields import Int, Json, Text, Timestamp
 from project.http.schemas import Out, Query
 
 
@@ -16,7 +14,10 @@ class EventOut(Out):
 
     id = Int(example=1)
     type = Text(max=50, example="stock.adjusted")
-    data = ma.fields.Dict(keys=ma.fields.String(), metadata={"description": "About what it is."})
+    data = Json(
+        example={"product_id": 1, "quantity": -2, "balance_after": 10},
+        metadata={"description": "What it is about."},
+    )
     actor_id = Int(allow_none=True, example=1)
     actor_name = Text(max=50, allow_none=True, example="ada")
     request_id = Text(max=128, example="01KAMZ5Q1V3N6T8W0X2Y4Z6A8B")
@@ -27,7 +28,7 @@ class EventsOut(Out):
     """Some events, in order."""
 
     items = ma.fields.List(ma.fields.Nested(EventOut))
-    next_after: Any = Int(
+    next_after = Int(
         allow_none=True,
         example=1,
         metadata={"description": "Send it as `after` to go on, now or later."},

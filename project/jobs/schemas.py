@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import marshmallow as ma
-
-from project.http.fields import Choice, Int, Text, Timestamp
+from project.http.fields import Choice, Int, Json, Text, Timestamp
 from project.http.schemas import Out
 from project.jobs.models import STATUSES
 
@@ -19,7 +17,11 @@ class JobOut(Out):
     status = Choice(*STATUSES, example="doing")
     attempts = Int(example=0, metadata={"description": "How many have ended."})
     progress = Int(max=100, example=40, metadata={"description": "Percent."})
-    result = ma.fields.Raw(allow_none=True, metadata={"description": "What the task answers."})
+    result = Json(
+        allow_none=True,
+        example={"new": 12, "refused": 0},
+        metadata={"description": "What the task answers."},
+    )
     error = Text(
         max=1000, allow_none=True, metadata={"description": "Why the last attempt failed."}
     )

@@ -19,11 +19,12 @@ DOMAIN = {
     *("duplicate_email", "duplicate_username", "wrong_password", "invalid_reset_token"),
     *("own_account", "last_superuser", "stale_stock", "batch_refused", "already_reversed"),
 }
-UNSAYABLE = {  # which passwords are common, which addresses exist, what a cursor is, what time
+UNSAYABLE = {  # which passwords are common, which addresses exist, what a cursor is, what was
     ("password", "too_common"),
     ("email", "invalid_email"),
     ("cursor", "invalid"),
     ("at", "in_future"),
+    ("after", "unknown_event"),
 }
 SIGNING_OUT = {"logout", "logout_all", "delete_session"}
 PASSWORD = "correct horse battery"

@@ -63,6 +63,8 @@ TABLE = [  # operation, the kind of thing it is about if there are several, who 
     ("get_movement", "", "U"),
     ("create_movements", "", "U"),
     ("reverse_movement", "", "U"),
+    ("list_events", "", "S"),
+    ("get_job", "", "O"),
     ("list_posts", "", "P, and more when signed in"),
     ("list_posts_of_user", "", "P, and more when signed in"),
     ("create_post", "", "U"),

@@ -33,6 +33,13 @@ SECRETS = {"password", "current_password", "token", "refresh_token", "login"}
 LOGGED = {"method", "path", "operation", "status", "milliseconds", "user_id", "request_id"}
 LOGGED |= {"event", "level", "time"}
 HASHES = ["$argon2", "argon2id", "$2b$", "$scrypt"]
+JOB = """
+WITH queued AS (
+    INSERT INTO procrastinate_jobs (queue_name, task_name, status)
+    VALUES ('default', 'products.import', 'succeeded') RETURNING id
+)
+INSERT INTO jobs (id, actor_id, request_id) SELECT id, %s, 'some-request' FROM queued RETURNING id
+"""
 
 
 @dataclass
@@ -135,7 +142,19 @@ class Ledger:
             "session": self.call("list_sessions", "bob")["items"][-1]["id"],
             "product": product,
             "movement": movement["id"],
+            "job": self.job("bob"),
         }
+
+    def job(self, name: str) -> int:
+        """A job that somebody asked for."""
+        with (
+            closing(self.server.connect()) as connection,
+            connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.execute(JOB, [self.ids[name]])
+            [(id,)] = cursor.fetchall()
+        return int(id)
 
     def valid(self, operation: str, viewer: str = "") -> Any:
         """The body of the example with secrets and names of this world."""

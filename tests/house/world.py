@@ -9,15 +9,18 @@ from typing import Any
 
 from werkzeug.test import TestResponse
 
+from project import origin
 from project.auth import tokens
 from project.db import db
 from project.http.app import App
+from project.jobs import enqueue
 from project.products.stock import service as stock
 from project.sessions.models import Session
 from project.users import credentials
 from project.users.models import User
 from tests.house.test_answers import accepted
 from tests.house.test_openapi import Operation, resolved
+from tests.jobs import laboratory
 from tests.posts.make import make_post
 from tests.products.make import make_product
 from tests.sessions.make import begin
@@ -56,11 +59,13 @@ class World:
         self.tokens[who], self.refresh_tokens[who] = pair["access_token"], refresh_token
 
     def _own(self, owner: User) -> None:
+        origin.act(owner.id, owner.username)
         product = make_product(stock=12)
         self.things = {
             "user": owner.id,
             "session": self.sessions["owner"],
             "product": product.id,
+            "job": enqueue(laboratory.TELL, told="something").id,
             "movement": stock.move([{"product_id": product.id, "quantity": 1}]).id,
             "draft": make_post(author=owner, title="A draft").id,
             "published": make_post(author=owner, title="Published", is_published=True).id,

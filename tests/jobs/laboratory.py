@@ -20,12 +20,15 @@ from project.http.app import App
 from project.jobs import TryAgain, enqueue, progress, task
 
 TABLE = "CREATE TABLE IF NOT EXISTS effects (id serial PRIMARY KEY, told text, actor text)"
-TELL = text("INSERT INTO effects (told, actor) VALUES (:told, :actor)")
+WRITE = text("INSERT INTO effects (told, actor) VALUES (:told, :actor)")
 
 
-@task("laboratory.tell", waits=(0,) * 9)
+TELL = "laboratory.tell"
+
+
+@task(TELL, waits=(0,) * 9)
 def tell(told: str, seconds: float = 0) -> dict[str, Any]:
-    db.session.execute(TELL, {"told": told, "actor": origin.current().actor_name})
+    db.session.execute(WRITE, {"told": told, "actor": origin.current().actor_name})
     time.sleep(seconds)
     return {"told": told}
 
@@ -74,7 +77,7 @@ def create(config: Config) -> App:
 
     @app.post("/ask")
     def ask() -> str:
-        job = enqueue(request.args.get("task", "laboratory.tell"), told=request.args["told"])
+        job = enqueue(request.args.get("task", TELL), told=request.args["told"])
         if "refuse" in request.args:
             raise Refused("No.")
         return str(job.id)

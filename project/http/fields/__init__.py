@@ -5,7 +5,7 @@ In JSON a number is a number; in a query string or a CSV cell it is spelled in d
 says which by `spelled`.
 """
 
-from project.http.fields.documents import Many
+from project.http.fields.documents import Json, Many
 from project.http.fields.instants import Timestamp, spell
 from project.http.fields.numbers import Ids, Int, Money, StrictBoolean
 from project.http.fields.text import Choice, Email, Secret, Text, stored_address
@@ -16,6 +16,7 @@ __all__ = [
     "Email",
     "Ids",
     "Int",
+    "Json",
     "Many",
     "Message",
     "Money",

@@ -9,6 +9,13 @@ from marshmallow import Schema, ValidationError, fields
 from project.http.fields.value import Message, Value
 
 
+class Json(Value):
+    """Whatever JSON holds, as it is."""
+
+    def describe(self) -> dict[str, Any]:
+        return {"examples": [self.example]}
+
+
 class _Each(fields.Nested):
     """One of them, refused in the words of the house."""
 
