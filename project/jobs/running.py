@@ -33,6 +33,7 @@ def run(task: Task, id: int, attempts: int, arguments: Mapping[str, Any]) -> Non
     """Do the job, when so many attempts failed before; raises what kept it from being done."""
     began = time.perf_counter()
     _running.set(id)
+    _percent.set(0)
     origin.enter()
     try:
         with suppress(AlreadyDone):

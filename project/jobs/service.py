@@ -115,7 +115,9 @@ def purge(succeeded: timedelta = KEPT, others: timedelta = KEPT_LONGER) -> int:
     """Forget a portion of what was finished so long ago, and say how many they were."""
     finished = select(Queued.id).join(Job, Job.id == Queued.id)
     since = case((Queued.status == "succeeded", succeeded), else_=others)
-    old = finished.where(Job.finished_at <= func.now() - since, Queued.status.in_(FINISHED))
+    old = finished.where(
+        Job.finished_at <= func.clock_timestamp() - since, Queued.status.in_(FINISHED)
+    )
     free = old.limit(PORTION).with_for_update(of=Queued, skip_locked=True)
     gone = delete(Queued).where(Queued.id.in_(free.scalar_subquery()))
     return db.session.connection().execute(gone).rowcount

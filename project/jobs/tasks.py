@@ -33,9 +33,16 @@ def rescue() -> None:
             again = func.procrastinate_retry_job_v2(id, func.now(), None, None, None)
             db.session.execute(select(again))
         else:
-            db.session.execute(select(func.procrastinate_finish_job_v1(id, "failed", False)))
-            dead = update(Job).where(Job.id == id, Job.finished_at.is_(None))
-            db.session.execute(dead.values(error=DIED, finished_at=func.now()))
+            _bury(id)
+
+
+def _bury(id: int) -> None:
+    """The job has failed, unless it was done and its worker died before it could say so."""
+    undone = update(Job).where(Job.id == id, Job.finished_at.is_(None))
+    db.session.execute(undone.values(error=DIED, finished_at=func.now()))
+    job = db.session.get_one(Job, id, populate_existing=True)
+    end = "succeeded" if job.error is None else "failed"
+    db.session.execute(select(func.procrastinate_finish_job_v1(id, end, False)))
 
 
 @chore(seconds=3600)

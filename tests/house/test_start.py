@@ -68,6 +68,7 @@ def test_the_first_start_prints_lines_that_sign_in_and_create_a_product(tmp_path
         assert json.loads(ran.stdout)["id"] == 1
         assert f"http://127.0.0.1:{port}/docs" in printed()
         assert Cluster(data_dir).status()["running"]
+        within(20, lambda: "worker.started" in printed())
     with make_run(data_dir, port) as printed:
         assert "password" not in printed()
     within(10, lambda: not Cluster(data_dir).status()["running"])
