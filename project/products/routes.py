@@ -12,6 +12,7 @@ from project.http.blueprint import Blueprint
 from project.products import service
 from project.products.models import Product
 from project.products.schemas import (
+    LowQuery,
     ProductIn,
     ProductOut,
     ProductPatch,
@@ -21,6 +22,7 @@ from project.products.schemas import (
 )
 from project.products.stock import service as stock
 from project.products.stock.routes import SOLD_OUT, TOO_MUCH
+from project.products.stock.routes import blp as ledger
 
 blp = Blueprint("products", __name__, description="The catalogue.")
 
@@ -127,3 +129,11 @@ def restore_product(id: int) -> Product:
 def adjust_stock(id: int, **moved: Any) -> Product:
     """Add to the stock of a product, or take from it"""
     return stock.adjust(id, **moved, versions=etag.expected(id))[0]
+
+
+@ledger.get("/stock/low")
+@ledger.signed_in
+@ledger.page(ProductOut, LowQuery, service.SORTABLE)
+def list_low_products(**query: Any) -> Select[Product]:
+    """List the products of which there are no more than their threshold"""
+    return service.low(**query)

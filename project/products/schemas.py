@@ -15,6 +15,11 @@ class ProductIn(Schema):
     description = Text(max=2000, allow_none=True, example="Brass, with a green shade.")
     price = Money(required=True, example="29.90")
     stock = Int(example=12)
+    low_stock_threshold = Int(
+        allow_none=True,
+        example=5,
+        metadata={"description": "With so many or fewer in stock it is low; null: it never is."},
+    )
     is_active = StrictBoolean(example=True)
 
 
@@ -52,6 +57,14 @@ class ProductSearch(ProductQuery):
         required=True,
         example="lamp",
         metadata={"description": "Part of the name, in any case."},
+    )
+
+
+class LowQuery(Query):
+    """Which of the products that are low."""
+
+    active_only = StrictBoolean(
+        load_default=False, metadata={"description": "Leave out inactive ones."}
     )
 
 

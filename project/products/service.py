@@ -46,6 +46,11 @@ def search(
     return found
 
 
+def low(active_only: bool = False) -> Select[Product]:
+    """The products of which there are no more than their threshold."""
+    return search(active_only=active_only).where(Product.stock <= Product.low_stock_threshold)
+
+
 def get(id: int) -> Product:
     """A product, inactive or not."""
     return fetch(Product, id)

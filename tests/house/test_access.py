@@ -59,6 +59,7 @@ TABLE = [  # operation, the kind of thing it is about if there are several, who 
     ("list_movements_of_product", "", "U"),
     ("create_movement", "", "U"),
     ("count_stock", "", "U"),
+    ("list_low_products", "", "U"),
     ("list_movements", "", "U"),
     ("get_movement", "", "U"),
     ("create_movements", "", "U"),

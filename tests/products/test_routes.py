@@ -16,7 +16,7 @@ from tests.products.make import make_product
 
 URL = "/api/v1/products/"
 DECOMPOSED = "e\u0301"  # one letter é once it is normalised
-MEMBERS = ["id", "name", "description", "price", "stock", "is_active"]
+MEMBERS = ["id", "name", "description", "price", "stock", "low_stock_threshold", "is_active"]
 MEMBERS += ["version", "created_at", "updated_at"]
 
 
@@ -52,6 +52,7 @@ def test_a_created_product_is_answered_whole(
         "description": None,
         "price": "29.90",
         "stock": 0,
+        "low_stock_threshold": None,
         "is_active": True,
         "version": 1,
         **{name: found[name] for name in ("created_at", "updated_at")},
@@ -81,6 +82,9 @@ def test_a_created_product_is_answered_whole(
         ({"price": "5.500"}, {"price": "5.50"}),
         ({"stock": 0}, {"stock": 0}),
         ({"stock": 2147483647}, {"stock": 2147483647}),
+        ({"low_stock_threshold": 0}, {"low_stock_threshold": 0}),
+        ({"low_stock_threshold": 2147483647}, {"low_stock_threshold": 2147483647}),
+        ({"low_stock_threshold": None}, {"low_stock_threshold": None}),
         ({"is_active": False}, {"is_active": False}),
     ],
     ids=lambda value: repr(value)[:40],
@@ -109,6 +113,9 @@ BEYOND: list[tuple[str, Any, str]] = [
     ("stock", -1, "out_of_range"),
     ("stock", 2147483648, "out_of_range"),
     ("stock", None, "null"),
+    ("low_stock_threshold", -1, "out_of_range"),
+    ("low_stock_threshold", 2147483648, "out_of_range"),
+    ("low_stock_threshold", "5", "invalid"),
     ("is_active", None, "null"),
     ("colour", "red", "unknown"),
     ("id", 5, "unknown"),
@@ -180,6 +187,8 @@ def test_a_change_cannot_take_anothers_name_but_keeps_its_own(
         {"price": "0.05"},
         {"stock": 0},
         {"stock": 2147483647},
+        {"low_stock_threshold": 5},
+        {"low_stock_threshold": None},
         {"is_active": False},
         {"name": "Torch", "price": "1.00", "stock": 1, "is_active": False, "description": "x"},
     ],

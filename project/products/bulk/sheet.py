@@ -7,8 +7,10 @@ from typing import IO
 
 from project import sheets
 
-FIELDS = ("name", "description", "price", "stock", "is_active")
+FIELDS = ("name", "description", "price", "stock", "low_stock_threshold", "is_active")
 NEEDED = ("name", "price")
+CLEARED = ("description", "low_stock_threshold")  # by an empty cell
+KEPT = ("stock", "is_active")  # where the cell is empty
 
 
 class Sheet(sheets.Sheet):
@@ -25,11 +27,11 @@ class Sheet(sheets.Sheet):
     def document(self, cells: list[str]) -> Mapping[str, str | None]:
         """The fields given; raises Invalid for a row that does not fit the header.
 
-        An empty cell clears the description and leaves stock and is_active as they are; what it
+        An empty cell clears what may be null and leaves stock and is_active as they are; what it
         means for name and price, their rules say.
         """
         return {
-            field: None if field == "description" and not cell else cell
+            field: None if field in CLEARED and not cell else cell
             for field, cell in super().document(cells).items()
-            if cell or field not in ("stock", "is_active")
+            if cell or field not in KEPT
         }

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Integer,
+    Row,
     String,
     TableValuedAlias,
     column,
@@ -22,10 +23,12 @@ from sqlalchemy.orm import aliased
 from project.db import db, revision
 from project.errors import NotFound, Refusal, Refused
 from project.products.models import MAX_STOCK, Product
+from project.products.stock import events
 from project.products.stock.ledger import MOVEMENTS, PRODUCTS, record, refusal
 from project.products.stock.models import Movement
 
 Line = Mapping[str, Any]
+Told = Row[Movement, int, int | None]  # the movement; stock and threshold of its product after all
 CELLS: dict[str, Any] = {
     "id": BigInteger,
     "quantity": Integer,
@@ -56,7 +59,9 @@ def write(lines: Sequence[Line]) -> list[Movement]:
     order = sorted(range(len(lines)), key=lambda place: _goes_last(lines[place], stocks))
     written = _write([lines[place] for place in order], stocks)
     found = dict(zip(order, written, strict=True))
-    return [found[place] for place in range(len(lines))]
+    told = [found[place] for place in range(len(lines))]
+    _announce(told, totals)
+    return [movement for movement, _, _ in told]
 
 
 def _hold(ids: Collection[int]) -> dict[int, int]:
@@ -93,7 +98,7 @@ def _goes_last(line: Line, stocks: Mapping[int, int]) -> bool:
     return high if line["quantity"] > 0 else not high
 
 
-def _write(lines: Sequence[Line], stocks: dict[int, int]) -> Sequence[Movement]:
+def _write(lines: Sequence[Line], stocks: dict[int, int]) -> Sequence[Told]:
     """Move the stock of every product, and write every line, in one statement."""
     given = _table(lines, stocks)
     sums = select(given.c.id, func.sum(given.c.quantity).label("quantity")).group_by(given.c.id)
@@ -101,13 +106,25 @@ def _write(lines: Sequence[Line], stocks: dict[int, int]) -> Sequence[Movement]:
     changed = revision(
         Product, {"stock": Product.stock + total.c.quantity}, Product.id == total.c.id
     )
-    moved = changed.returning(PRODUCTS.c.id, PRODUCTS.c.updated_at).cte("moved")
+    after = (PRODUCTS.c[name] for name in ("id", "updated_at", "stock", "low_stock_threshold"))
+    moved = changed.returning(*after).cte("moved")
     told = select(*(given.c[name] for name in CELLS), moved.c.updated_at)
     rows = told.join(moved, moved.c.id == given.c.id).order_by(given.c.place).subquery("rows")
     words = {"reason": rows.c.reason, "reference": rows.c.reference}
     written = record(rows, rows.c.quantity, "adjustment", **words).returning(*MOVEMENTS.c)
     movement = aliased(Movement, written.cte("written"))
-    return db.session.scalars(select(movement).order_by(movement.id)).all()
+    answer = select(movement, moved.c.stock, moved.c.low_stock_threshold)
+    answer = answer.join(moved, moved.c.id == movement.product_id)
+    return db.session.execute(answer.order_by(movement.id)).all()
+
+
+def _announce(told: Sequence[Told], totals: Mapping[int, int]) -> None:
+    """Every movement; and what fell, once, since the lines of a product are one move down or up."""
+    for movement, _, _ in told:
+        events.moved(movement)
+    left = {movement.product_id: (stock, threshold) for movement, stock, threshold in told}
+    for id, (stock, threshold) in left.items():
+        events.fell(id, stock - totals[id], stock, threshold)
 
 
 def _table(lines: Sequence[Line], stocks: dict[int, int]) -> TableValuedAlias:

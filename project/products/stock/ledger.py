@@ -1,4 +1,7 @@
-"""The one writer of stock: what changes it and what the ledger says of it are one statement."""
+"""The one writer of stock: what changes it and what the ledger says of it are one statement.
+
+What is to be announced of it is announced here too, so that no path can forget it.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,7 @@ from project import origin
 from project.db import attempt, db, named, revision
 from project.errors import Refused
 from project.products.models import MAX_STOCK, Product
+from project.products.stock import events
 from project.products.stock.models import Movement
 
 PRODUCTS = Product.metadata.tables["products"]
@@ -113,8 +117,13 @@ def refusal(stock: int, quantity: int) -> Refused:
 
 
 def _answer(moved: CTE, line: Insert, id: int, versions: Collection[int] | None) -> Any:
-    """Run both, which is all or nothing, and answer the product and its line."""
+    """Run both, which is all or nothing; announce and answer the product and its line."""
     written = line.returning(*MOVEMENTS.c).cte("written")
     product, movement = aliased(Product, moved), aliased(Movement, written)
     both = select(product, movement).outerjoin(movement, movement.product_id == product.id)
-    return attempt(both, Product, id, versions)
+    row: Any = attempt(both, Product, id, versions)
+    if row is not None and row[1] is not None:
+        after, told = row
+        events.moved(told)
+        events.fell(id, after.stock - told.quantity, after.stock, after.low_stock_threshold)
+    return row

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from project.db import announce, db, fetch
+from project.db import db, fetch
 from project.errors import Conflict, Invalid, Stale
 from project.products.models import Product
 from project.products.stock import batch, ledger
@@ -17,9 +17,6 @@ from project.products.stock.models import REVERSED, Movement
 
 SORTABLE: dict[str, Any] = {"created_at": Movement.created_at, "id": Movement.id}
 NEWEST = "-created_at,-id"
-
-Moved = TypeVar("Moved", bound=Movement | None)
-
 
 BatchRefused = batch.BatchRefused
 
@@ -111,7 +108,6 @@ def adjust(
         if expected_stock not in (None, stock):
             raise StockMoved(f"The stock of product {product_id} is {stock} now; read it again")
         raise ledger.refusal(stock, quantity)
-    _announced(moved[1])
     return moved
 
 
@@ -121,16 +117,14 @@ def move(lines: Sequence[batch.Line], **common: Any) -> Batch:
     common: what a line says that does not say it itself.
     """
     own = ({name: value for name, value in line.items() if value is not None} for line in lines)
-    movements = batch.write([{**common, **said} for said in own])
-    announce("stock.moved", movement_ids=[movement.id for movement in movements], **common)
-    return Batch(movements)
+    return Batch(batch.write([{**common, **said} for said in own]))
 
 
 def count(product_id: int, counted: int, reason: str | None = None) -> Movement | None:
     """Set the stock to what was counted; None if it was right, and then nothing is written."""
     wrong = Product.stock != counted
     changed = ledger.put(product_id, {"stock": counted}, wrong, reason=reason)
-    return None if changed is None else _announced(changed[1])
+    return None if changed is None else changed[1]
 
 
 def reverse(id: int) -> Movement:
@@ -141,20 +135,11 @@ def reverse(id: int) -> Movement:
         if db.session.scalar(select(Movement.id).where(Movement.reverses_id == id)):
             raise Conflict(REVERSED.format(reverses_id=id), code="already_reversed")
         raise ledger.refusal(fetch(Product, taken.product_id).stock, -taken.quantity)
-    return _announced(moved[1])
+    return moved[1]
 
 
 def update(id: int, values: dict[str, Any], versions: Collection[int] | None = None) -> Product:
     """Change a product, its stock among the rest; raises NotFound and Stale."""
     changed = ledger.put(id, values, versions=versions)
     assert changed is not None  # because a row that is there, and ours, has nothing to refuse
-    _announced(changed[1])
     return changed[0]
-
-
-def _announced(movement: Moved) -> Moved:
-    if movement is not None:
-        told = ("product_id", "quantity", "balance_after", "kind", "reason", "reference")
-        said = {name: getattr(movement, name) for name in told}
-        announce("stock.adjusted", movement_id=movement.id, **said)
-    return movement

@@ -29,8 +29,8 @@ class Store:
         status, found, _ = self.server.call(method, f"/api/v1{path}", body, self.headers)
         return status, found
 
-    def product(self, stock: int) -> int:
-        made = {"name": f"Product {next(numbers)}", "price": "1", "stock": stock}
+    def product(self, stock: int, **values: Any) -> int:
+        made = {"name": f"Product {next(numbers)}", "price": "1", "stock": stock, **values}
         status, found = self.call("POST", "/products/", made)
         assert status == 201, found
         return int(found["id"])
