@@ -7,14 +7,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from project.db import announce, db, lift_limits, revision
+from project.db import announce, announced, db, lift_limits, revision
 from project.products.bulk import staging
 from project.products.bulk.sheet import FIELDS, Sheet
 from project.products.bulk.staging import GOOD, PRODUCTS, STAGED, Validate
 from project.products.models import Product
-from project.products.stock.ledger import record
+from project.products.stock.events import all_fell, all_moved, document
+from project.products.stock.ledger import MOVEMENTS, record
 
 HOMELESS = GOOD & STAGED.c.product_id.is_(None)
 DEFAULTS = {
@@ -76,22 +77,28 @@ def _find() -> int:
 def _change(fields: Iterable[str]) -> int:
     """Write what differs, and only that: an untouched product keeps its version.
 
-    A stock that differs is a count, and told to the ledger in the same statement.
+    A stock that differs is a count, told to the ledger in the same statement, which announces too
+    what it has done.
     """
     given = _cells(fields, PRODUCTS.c)
     differs = (PRODUCTS.c[field].is_distinct_from(cell) for field, cell in given.items())
     changed = revision(Product, given, PRODUCTS.c.id == STAGED.c.product_id, sa.or_(*differs))
-    told = ("id", "stock", "updated_at")
+    told = ("id", "version", "stock", "low_stock_threshold", "updated_at")
     columns = [*(PRODUCTS.c[name] for name in told), STAGED.c.stock_before]
     moved = changed.returning(*columns).cte("moved")
-    lines = record(moved, moved.c.stock - moved.c.stock_before, "count").cte("lines")
-    return db.session.scalar(sa.select(sa.func.count()).select_from(moved).add_cte(lines)) or 0
+    counted = record(moved, moved.c.stock - moved.c.stock_before, "count")
+    lines = counted.returning(*MOVEMENTS.c).cte("lines")
+    data = {"product_id": moved.c.id, "fields": sa.cast(sorted(given), JSONB)}
+    said = announced("product.updated", document({**data, "version": moved.c.version}), moved)
+    low = all_fell(moved, moved.c.stock_before)
+    news = (each.cte() for each in (said, all_moved(lines), low))
+    return db.session.scalar(sa.select(sa.func.count()).select_from(moved).add_cte(*news)) or 0
 
 
 def _insert() -> int:
     """Insert and let the unique rule decide: whoever was faster keeps the name.
 
-    What new products come with is told to the ledger in the same statement.
+    What new products come with is told to the ledger in the same statement, and they are announced.
     """
     given = _cells(FIELDS, DEFAULTS).values()
     rows = sa.select(*given).where(HOMELESS).order_by(STAGED.c.line)
@@ -103,7 +110,9 @@ def _insert() -> int:
         .cte("made")
     )
     lines = record(made, made.c.stock, "opening").cte("lines")
-    housed = sa.update(STAGED).where(HOMELESS, STAGED.c.name == made.c.name).add_cte(lines)
+    data = {"product_id": made.c.id, "name": made.c.name}
+    news = announced("product.created", document(data), made).cte("news")
+    housed = sa.update(STAGED).where(HOMELESS, STAGED.c.name == made.c.name).add_cte(lines, news)
     return staging.run(housed.values(product_id=made.c.id))
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from project.db import announce
+from collections.abc import Mapping
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Insert, func, select
+
+from project.db import announce, announced
 from project.products.stock.models import Movement
 
 SAID = ("product_id", "quantity", "balance_after", "kind", "reason", "reference")
@@ -22,3 +28,23 @@ def fell(product_id: int, before: int, stock: int, threshold: int | None) -> Non
     """
     if threshold is not None and stock <= threshold < before:
         announce("stock.low", product_id=product_id, stock=stock, threshold=threshold)
+
+
+def all_moved(movements: FromClause) -> Insert:
+    """As `moved`, of every row, for a statement that writes many."""
+    told = {"movement_id": movements.c.id, **{name: movements.c[name] for name in SAID}}
+    return announced("stock.adjusted", document(told), movements)
+
+
+def all_fell(products: FromClause, before: ColumnElement[int]) -> Insert:
+    """As `fell`, of every row; before: the stock before it, a column of it."""
+    stock, threshold = products.c.stock, products.c.low_stock_threshold
+    fallen = select(products).where(stock <= threshold, threshold < before).subquery("fallen")
+    told = {"product_id": fallen.c.id, "stock": fallen.c.stock}
+    told["threshold"] = fallen.c.low_stock_threshold
+    return announced("stock.low", document(told), fallen)
+
+
+def document(told: Mapping[str, Any]) -> ColumnElement[Any]:
+    """The data of an event, made of columns."""
+    return func.jsonb_build_object(*chain.from_iterable(told.items()))

@@ -36,6 +36,7 @@ class Shop:
             db.session.commit()
             self.actor_id = user.id
         self.headers = {"Authorization": f"Bearer {token}"}
+        self.told = 0
 
     def product(self, stock: int = 0, **values: Any) -> int:
         """The id of a new product."""
@@ -96,6 +97,14 @@ class Shop:
         with self.app.app_context():
             found = db.session.execute(text(f"{LINES} ORDER BY id"), {"id": id}).all()
         return [(kind, quantity, balance) for kind, quantity, balance in found]
+
+    def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """What was announced since one asked last."""
+        rows = self.run(
+            "SELECT id, type, data FROM events WHERE id > :id ORDER BY id", id=self.told
+        )
+        self.told = max([self.told, *(id for id, _, _ in rows)])
+        return [(type, data) for _, type, data in rows]
 
     def run(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """The rows of a statement that is committed."""

@@ -9,8 +9,6 @@ from itertools import count
 from threading import Barrier
 from typing import Any
 
-import psycopg2
-
 from tests.products.stock.books import FAULTS
 from tests.server import Server
 
@@ -57,11 +55,17 @@ class Store:
 
     def faults(self) -> list[tuple[Any, ...]]:
         """What is wrong with the books of all products."""
-        url = self.server.environment["DATABASE_URL"]
-        plain = url.replace("postgresql+psycopg2", "postgresql")
-        with closing(psycopg2.connect(plain)) as connection, connection.cursor() as hand:
-            hand.execute(FAULTS)
-            return sorted(hand.fetchall())
+        return sorted(self.run(FAULTS))
+
+    def events(self) -> list[tuple[str, Any]]:
+        """All that was announced so far."""
+        return self.run("SELECT type, data FROM events ORDER BY id")
+
+    def run(self, statement: str) -> list[tuple[Any, ...]]:
+        """The rows of a statement."""
+        with closing(self.server.connect()) as connection, connection, connection.cursor() as hand:
+            hand.execute(statement)
+            return hand.fetchall() if hand.description else []
 
     def bugs(self) -> int:
         """How often something broke so far."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,3 +70,45 @@ def test_an_import_that_cannot_tell_changes_nothing(shop: Shop, sheet: Path) -> 
     assert shop.import_(sheet, "Sofa,1,9", "--update").exit_code == 1
     assert shop.state(lamp) == (5, 1)
     assert shop.run("SELECT count(*) FROM products WHERE name = 'Sofa'") == [(0,)]
+
+
+def canonical(event: Any) -> str:
+    return json.dumps(event, sort_keys=True)
+
+
+def test_an_import_announces_each_product_that_it_made_or_changed(shop: Shop, sheet: Path) -> None:
+    lamp, desk, _ = (shop.product(name=name, stock=5) for name in ("Lamp", "Desk", "Bed"))
+    shop.change(lamp, low_stock_threshold=4)
+    shop.events()
+    rows = "Lamp,1,2\nDesk,1,5\nBed,29.90,5\nSofa,1,4\nRug,0,1"
+    assert shop.import_(sheet, rows, "--update", "--skip-refused").exit_code == 0
+    told = shop.events()
+    [(sofa,)] = shop.run("SELECT id FROM products WHERE name = 'Sofa'")
+    [line] = shop.get(f"/products/{lamp}/stock/movements", kind="count")["items"]
+    same = ("product_id", "quantity", "balance_after", "kind", "reason", "reference")
+    moved = {"movement_id": line["id"], **{name: line[name] for name in same}}
+    changed = {"fields": ["name", "price", "stock"]}
+    wanted = [
+        ("product.updated", {"product_id": lamp, "version": 3, **changed}),
+        ("product.updated", {"product_id": desk, "version": 2, **changed}),
+        ("stock.adjusted", moved),
+        ("stock.low", {"product_id": lamp, "stock": 2, "threshold": 4}),
+        ("product.created", {"product_id": sofa, "name": "Sofa"}),
+        ("products.imported", {"new": 1, "changed": 2, "unchanged": 1, "refused": 1}),
+    ]
+    assert sorted(told, key=canonical) == sorted(wanted, key=canonical)
+
+
+def test_an_import_says_the_same_of_a_product_as_a_change_does(shop: Shop, sheet: Path) -> None:
+    """Member for member, so that who listens need not know which it was."""
+    lamp = shop.product(name="Lamp", stock=5, low_stock_threshold=4)
+    shop.events()
+    shop.change(lamp, name="Lamp", price="1", stock=2)
+    by_hand = shop.events()
+    shop.change(lamp, stock=5)
+    shop.events()
+    shop.import_(sheet, "Lamp,2,2", "--update")
+    by_file = [event for event in shop.events() if event[0] != "products.imported"]
+    shapes = [{type: {*data} for type, data in told} for told in (by_hand, by_file)]
+    assert shapes[0] == shapes[1]
+    assert len(by_hand) == len(by_file) == 3

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,9 +24,8 @@ def store(server: Server) -> Store:
 
 def told(store: Store, id: int) -> list[int]:
     """The stocks that this product was said to have fallen to."""
-    lines = store.server.log.read_text().splitlines()
-    low = [json.loads(line) for line in lines if '"event": "stock.low"' in line]
-    return [line["stock"] for line in low if line["product_id"] == id]
+    low = (data for type, data in store.events() if type == "stock.low")
+    return [data["stock"] for data in low if data["product_id"] == id]
 
 
 def falls(store: Store, id: int) -> Iterator[int]:
