@@ -59,8 +59,8 @@ def get(id: int) -> Product:
 def create(values: dict[str, Any]) -> Product:
     """Take a product into the catalogue."""
     product = save(Product(**values))
-    ledger.open(product)
     announce("product.created", product_id=product.id, name=product.name)
+    ledger.open(product)
     return product
 
 

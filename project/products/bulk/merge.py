@@ -109,10 +109,11 @@ def _insert() -> int:
         .returning(PRODUCTS.c.id, PRODUCTS.c.name, PRODUCTS.c.stock, PRODUCTS.c.updated_at)
         .cte("made")
     )
-    lines = record(made, made.c.stock, "opening").cte("lines")
+    lines = record(made, made.c.stock, "opening").returning(*MOVEMENTS.c).cte("lines")
     data = {"product_id": made.c.id, "name": made.c.name}
-    news = announced("product.created", document(data), made).cte("news")
-    housed = sa.update(STAGED).where(HOMELESS, STAGED.c.name == made.c.name).add_cte(lines, news)
+    said = announced("product.created", document(data), made)
+    news = (each.cte() for each in (said, all_moved(lines)))
+    housed = sa.update(STAGED).where(HOMELESS, STAGED.c.name == made.c.name).add_cte(*news)
     return staging.run(housed.values(product_id=made.c.id))
 
 

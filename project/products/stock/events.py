@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Insert, func, select
+from sqlalchemy import ColumnElement, FromClause, Insert, Row, func, select
 
 from project.db import announce, announced
 from project.products.stock.models import Movement
@@ -14,7 +14,7 @@ from project.products.stock.models import Movement
 SAID = ("product_id", "quantity", "balance_after", "kind", "reason", "reference")
 
 
-def moved(movement: Movement) -> None:
+def moved(movement: Movement | Row[Any]) -> None:
     """A movement was written."""
     said = {name: getattr(movement, name) for name in SAID}
     announce("stock.adjusted", movement_id=movement.id, **said)

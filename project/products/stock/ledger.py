@@ -62,7 +62,8 @@ def open(product: Product) -> None:
     """Begin the lines of a new product with what it comes with."""
     if product.stock:
         new = select(PRODUCTS).where(PRODUCTS.c.id == product.id).subquery()
-        db.session.execute(record(new, new.c.stock, "opening"))
+        line = record(new, new.c.stock, "opening").returning(*MOVEMENTS.c)
+        events.moved(db.session.execute(line).one())
 
 
 def add(

@@ -84,14 +84,18 @@ def test_an_import_announces_each_product_that_it_made_or_changed(shop: Shop, sh
     assert shop.import_(sheet, rows, "--update", "--skip-refused").exit_code == 0
     told = shop.events()
     [(sofa,)] = shop.run("SELECT id FROM products WHERE name = 'Sofa'")
-    [line] = shop.get(f"/products/{lamp}/stock/movements", kind="count")["items"]
     same = ("product_id", "quantity", "balance_after", "kind", "reason", "reference")
-    moved = {"movement_id": line["id"], **{name: line[name] for name in same}}
+
+    def moved(product: int, kind: str) -> dict[str, Any]:
+        [line] = shop.get(f"/products/{product}/stock/movements", kind=kind)["items"]
+        return {"movement_id": line["id"], **{name: line[name] for name in same}}
+
     changed = {"fields": ["name", "price", "stock"]}
     wanted = [
         ("product.updated", {"product_id": lamp, "version": 3, **changed}),
         ("product.updated", {"product_id": desk, "version": 2, **changed}),
-        ("stock.adjusted", moved),
+        ("stock.adjusted", moved(lamp, "count")),
+        ("stock.adjusted", moved(sofa, "opening")),
         ("stock.low", {"product_id": lamp, "stock": 2, "threshold": 4}),
         ("product.created", {"product_id": sofa, "name": "Sofa"}),
         ("products.imported", {"new": 1, "changed": 2, "unchanged": 1, "refused": 1}),
