@@ -10,7 +10,7 @@ def create_product(values): ...
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
@@ -25,6 +25,7 @@ from project.http.schemas import Query, Schema
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
 
+OWN = {"id": "id"}
 LIMITS = dict.fromkeys((guards.public, guards.optionally_signed_in), ("user", "anonymous"))
 
 
@@ -95,10 +96,17 @@ class Blueprint(flask_smorest.Blueprint):
         return decorate
 
     def item(
-        self, schema: type[Schema], status: int = 200, *, at: str = "", tagged: bool = True
+        self,
+        schema: type[Schema],
+        status: int = 200,
+        *,
+        at: str = "",
+        place: Mapping[str, str] = OWN,
+        tagged: bool = True,
     ) -> Decorator:
         """Answer one item with its ETag and, where `at` names its view, its Location.
 
+        place: which of its attributes stand where in that address.
         tagged: whether it has a version to make an ETag of.
         """
         out = schema()
@@ -112,7 +120,7 @@ class Blueprint(flask_smorest.Blueprint):
                 response = jsonify(out.dump(item))
                 response.status_code = status
                 if at:
-                    response.headers["Location"] = url_for(at, id=item.id)
+                    response.headers["Location"] = _location(at, place, item)
                 return etag.answer(response, item) if tagged else response
 
             headers = openapi.item_headers(located=bool(at), tagged=tagged)
@@ -223,3 +231,7 @@ class Blueprint(flask_smorest.Blueprint):
     def _count(self) -> None:
         if self._counted:
             limits.count_request()
+
+
+def _location(at: str, place: Mapping[str, str], item: Any) -> str:
+    return url_for(at, **{part: getattr(item, name) for part, name in place.items()})

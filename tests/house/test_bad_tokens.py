@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -275,7 +276,7 @@ def calls(world: World, turn: int) -> Iterator[tuple[str, Call]]:
     for number, operation in enumerate(guarded(world.operations), turn):
         change = dict(CALLS[number % len(CALLS)])
         if (id := change.pop("id", None)) is not None:
-            change["path"] = world.operations[operation]["path"].replace("{id}", str(id))
+            change["path"] = re.sub(r"{\w+}", str(id), world.operations[operation]["path"])
         yield operation, change
 
 

@@ -91,7 +91,7 @@ class Choice(Value):
         return str(value)
 
     def limits(self) -> dict[str, Any]:
-        return {"enum": [*self.words]}
+        return {"enum": [*self.words, *([None] if self.allow_none else [])]}
 
 
 class Secret(Text):
