@@ -1,0 +1,1 @@
+"""Whom to tell what happened: endpoints of others, and each delivery to them."""
