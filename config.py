@@ -48,6 +48,7 @@ class Config:
     ratelimit_login, ratelimit_login_address: tries of a password, per account and per address.
     ratelimit_reset: password resets asked for, per account.
     ratelimit_user, ratelimit_anonymous: all requests of a user, or of an address without one.
+    webhook_private_addresses: whether webhooks may go to private and loopback addresses.
     require_idempotency_key: `stock` refuses writes of stock that carry no Idempotency-Key.
     """
 
@@ -70,6 +71,7 @@ class Config:
     ratelimit_reset: str = "5 per day"
     ratelimit_user: str = "600 per minute"
     ratelimit_anonymous: str = "120 per minute"
+    webhook_private_addresses: bool = False
     require_idempotency_key: str = ""
 
     @classmethod
@@ -241,5 +243,6 @@ READERS: dict[str, Reader] = {
     "ratelimit_reset": _limit,
     "ratelimit_user": _limit,
     "ratelimit_anonymous": _limit,
+    "webhook_private_addresses": _flag,
     "require_idempotency_key": _one_of("stock"),
 }

@@ -29,6 +29,8 @@ from project.profiles import routes as profiles
 from project.sessions import routes as sessions
 from project.users import cli as users_cli
 from project.users import routes as users
+from project.webhooks import routes as webhooks
+from project.webhooks import tasks as webhooks_tasks
 from project.welcome import welcome
 
 
@@ -55,6 +57,7 @@ ROOMS = (
     Room(posts.blp, "/api/v1/posts"),
     Room(profiles.blp, "/api/v1/users"),
     Room(events.blp, "/api/v1/events", tasks=events_tasks),
+    Room(webhooks.blp, "/api/v1/webhooks", tasks=webhooks_tasks),
     Room(jobs.blp, "/api/v1/jobs", jobs_cli.jobs, tasks=jobs_tasks),
     Room(commands=jobs_cli.worker),
     Room(commands=idempotency.idempotency),

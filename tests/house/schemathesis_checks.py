@@ -25,6 +25,7 @@ UNSAYABLE = {  # which passwords are common, which addresses exist, what a curso
     ("cursor", "invalid"),
     ("at", "in_future"),
     ("after", "unknown_event"),
+    ("url", "not_public"),
 }
 SIGNING_OUT = {"logout", "logout_all", "delete_session"}
 PASSWORD = "correct horse battery"

@@ -45,11 +45,14 @@ class Documented:
     def find(self, operation: str) -> tuple[str, str, Operation]:
         return next(found for found in self.operations() if found[2]["operationId"] == operation)
 
-    def call(self, operation: str, id: int = 0, *, status: int, **call: Any) -> Any:
+    def call(
+        self, operation: str, id: int = 0, *, status: int, delivery_id: int = 9, **call: Any
+    ) -> Any:
         """The document answered, which has the shape and headers documented for its status."""
         method, path, described = self.find(operation)
         call["headers"] = {**self.headers, **call.pop("headers", {})}
-        answer = self.client.open(path.replace("{id}", str(id)), method=method.upper(), **call)
+        path = path.replace("{delivery_id}", str(delivery_id)).replace("{id}", str(id))
+        answer = self.client.open(path, method=method.upper(), **call)
         assert answer.status_code == status, answer.get_data(as_text=True)
         documented = described["responses"][str(status)]
         for name, header in documented.get("headers", {}).items():
@@ -169,6 +172,24 @@ def test_posts_of_others_are_refused_with_the_documented_words(
         call = accepted(api.find(operation)[2])
         api.refused(operation, id, status=403, headers=signed_in, **call)
     api.refused("get_user", 10**9, status=403, headers=signed_in)
+
+
+def test_webhooks_are_answered_as_documented(api: Documented) -> None:
+    id = api.call("create_webhook", json={"url": "https://shop.example"}, status=201)["id"]
+    page = api.call("list_webhooks", query_string={"is_active": "true"}, status=200)
+    assert [item["id"] for item in page["items"]] == [id]
+    api.call("get_webhook", id, status=200)
+    api.call("get_webhook", id, headers={"If-None-Match": f'"{id}-1"'}, status=304)
+    api.call("patch_webhook", id, json={"event_types": ["stock.*"]}, status=200)
+    api.call("rotate_secret", id, status=200)
+    sent = api.call("test_webhook", id, status=202)["id"]
+    page = api.call("list_deliveries", id, query_string={"status": "pending"}, status=200)
+    assert [item["id"] for item in page["items"]] == [sent]
+    api.call("get_delivery", id, delivery_id=sent, status=200)
+    api.call("redeliver", id, delivery_id=sent, status=202)
+    for operation in ("get_delivery", "redeliver"):
+        api.refused(operation, id, status=404)
+    api.call("delete_webhook", id, status=204)
 
 
 def test_pages_by_cursor_are_answered_as_documented(api: Documented) -> None:

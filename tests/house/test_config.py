@@ -97,6 +97,7 @@ def test_settings_cannot_be_changed_and_hide_what_is_secret() -> None:
         ({"RATELIMIT_LOGIN": "0 per minute"}, "RATELIMIT_LOGIN"),
         ({"RATELIMIT_USER": "5 per minute; 9 per hour"}, "RATELIMIT_USER"),
         ({"RATELIMIT_ANONYMOUS": "1 per 999999 years"}, "RATELIMIT_ANONYMOUS"),
+        ({"WEBHOOK_PRIVATE_ADDRESSES": "yes"}, "WEBHOOK_PRIVATE_ADDRESSES"),
         ({"REQUIRE_IDEMPOTENCY_KEY": "true"}, "REQUIRE_IDEMPOTENCY_KEY"),
         ({"REQUIRE_IDEMPOTENCY_KEY": "Stock"}, "REQUIRE_IDEMPOTENCY_KEY"),
         ({"REQUIRE_IDEMPOTENCY_KEY": "stock,users"}, "REQUIRE_IDEMPOTENCY_KEY"),

@@ -31,6 +31,8 @@ WRITABLE = {  # every field of every body: one more is one more thing that calle
     "create_movement": "quantity reason reference expected_stock",
     "create_movements": "movements reason reference",
     "count_stock": "counted reason",
+    "create_webhook": "url description event_types is_active",
+    "patch_webhook": "url description event_types is_active",
     "create_post": "title content is_published",
     "put_post": "title content is_published",
     "patch_post": "title content is_published",
@@ -108,13 +110,20 @@ UPDATES += [
     for operation in ("put_product", "patch_product", "put_post", "patch_post")
     for who in ("owner", "superuser")
 ]
-TABLES = {"me": "users", "user": "users", "product": "products", "post": "posts"}
+UPDATES += [("patch_webhook", "superuser")]
+TABLES = {
+    "webhook": "webhooks",
+    "me": "users",
+    "user": "users",
+    "product": "products",
+    "post": "posts",
+}
 COUNTED = {"version", "updated_at"}
 FOLLOWING = {"password": "hashed_password", "is_published": "published_at"}
 ENDING = {"password", "is_active", "email"}  # in their wake
 ENDED = {"sessions", "refresh_tokens", "password_resets"}
 CHANCE = {"id", "created_at", "updated_at", "published_at", "access_token", "refresh_token"}
-CHANCE |= {"request_id"}
+CHANCE |= {"request_id", "secret"}
 LEDGER = {"stock": "stock_movements"}  # what a field leaves behind besides
 Rows = dict[tuple[str, str], dict[str, Any]]
 

@@ -11,7 +11,9 @@ from tests.house.world import World
 
 NOT_ONCE = {
     "login": "its answer is a pair of tokens, which is stored nowhere",
-    "refresh": "the same; and a refresh token counts once by itself",
+    "create_webhook": "its answer holds a secret, which is stored only where it signs",
+    "rotate_secret": "the same; and the old secret goes on for a day",
+    "refresh": "a pair of tokens too; and a refresh token counts once by itself",
 }
 LEAVING = {"logout", "logout_all"}  # they end the very session that would send them again
 DEMANDED = {  # with REQUIRE_IDEMPOTENCY_KEY=stock

@@ -44,7 +44,7 @@ def test_every_command_of_ours_is_listed(app: App) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["run", "test", "lint", "format", "fuzz", "bench", "bench-ledger", "lock"]
+    "target", ["run", "test", "lint", "format", "fuzz", "soak", "bench", "bench-ledger", "lock"]
 )
 def test_every_make_target_is_listed_and_there(target: str) -> None:
     assert f"make {target}" in README

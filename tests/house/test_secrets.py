@@ -27,6 +27,7 @@ PEOPLE = ["ada", "bob", "eve", "root"]  # bob is whom things belong to, root is 
 VIEWERS = ["", *PEOPLE]
 LAST = ["change_password", "delete_session", "logout", "logout_all", "set_status", "delete_user"]
 TOKENS = {"login", "refresh"}  # what these answer is for the caller's eyes
+KEYS = {"create_webhook", "rotate_secret"}  # and these, one secret
 PASSWORD = "Tr0ub4dor-{0}-&3"
 MAIL = "{0}.mail@{0}-secret.example.org"
 SECRETS = {"password", "current_password", "token", "refresh_token", "login"}
@@ -62,6 +63,7 @@ class Ledger:
     passwords: set[str] = field(default_factory=set)
     emails: dict[str, str] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
+    webhook_secrets: set[str] = field(default_factory=set)
     reset_tokens: set[str] = field(default_factory=set)
     bearer: dict[str, str] = field(default_factory=dict)
     refresh: dict[str, str] = field(default_factory=dict)
@@ -90,6 +92,8 @@ class Ledger:
         self.answers.append(Answer(viewer, operation, status, asked, text))
         if operation in TOKENS and status == 200:
             self.tokens |= {document["access_token"], document["refresh_token"]}
+        if operation in KEYS and status < 300:
+            self.webhook_secrets.add(document["secret"].removeprefix("whsec_"))
         return document
 
     def headers(self, viewer: str) -> dict[str, str]:
@@ -97,6 +101,7 @@ class Ledger:
 
     def path(self, path: str) -> str:
         kind = path.partition("s/{id}")[0].rpartition("/")[2]
+        path = path.replace("{delivery_id}", str(self.things.get("delivery")))
         return path.replace("{id}", str(self.things.get(kind)))
 
     @cached_property
@@ -136,6 +141,9 @@ class Ledger:
         product = self.call("create_product", "bob", self.valid("create_product"))["id"]
         lines = [{"product_id": product, "quantity": -1, "reason": "sold"}]
         [movement] = self.call("create_movements", "bob", {"movements": lines})["movements"]
+        self.sign_in("root")
+        webhook = self.call("create_webhook", "root", self.valid("create_webhook"))
+        at = f"/api/v1/webhooks/{webhook['id']}"
         self.things = {
             "user": self.ids["bob"],
             "post": self.call("create_post", "bob", post)["id"],
@@ -143,6 +151,8 @@ class Ledger:
             "product": product,
             "movement": movement["id"],
             "job": self.job("bob"),
+            "webhook": webhook["id"],
+            "delivery": self.call("test_webhook", "root", path=f"{at}/test")["id"],
         }
 
     def job(self, name: str) -> int:
@@ -303,6 +313,15 @@ def test_tokens_are_answered_only_to_whom_they_are_issued(ledger: Ledger) -> Non
         )
 
 
+def test_the_secret_of_a_webhook_is_answered_when_it_is_made_and_never_again(
+    ledger: Ledger,
+) -> None:
+    assert len(ledger.webhook_secrets) > 2
+    for answer in ledger.answers:
+        told = holds(answer.text.lower(), ledger.webhook_secrets)
+        assert len(told) == (answer.operation in KEYS and answer.status < 300), answer
+
+
 def test_nobody_but_superusers_is_told_the_address_of_another(ledger: Ledger) -> None:
     for answer in ledger.answers:
         if answer.viewer != "root":
@@ -316,6 +335,7 @@ def test_the_log_tells_no_secret(ledger: Ledger) -> None:
     logged = ledger.server.log.read_text()
     assert logged.count('"event": "request"') >= len(ledger.answers)
     secrets = [*ledger.passwords, *ledger.tokens, *ledger.reset_tokens, *ledger.emails]
+    secrets += ledger.webhook_secrets
     assert holds(readable(logged), [*secrets, *HASHES, SECRET]) == []
     for line in logged.splitlines():
         if line.startswith("{") and (event := json.loads(line))["event"] == "request":

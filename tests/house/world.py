@@ -18,6 +18,7 @@ from project.products.stock import service as stock
 from project.sessions.models import Session
 from project.users import credentials
 from project.users.models import User
+from project.webhooks import deliveries
 from tests.house.test_answers import accepted
 from tests.house.test_openapi import Operation, resolved
 from tests.jobs import laboratory
@@ -26,6 +27,7 @@ from tests.products.make import make_product
 from tests.sessions.make import begin
 from tests.tables import digests
 from tests.users.make import PASSWORD, make_user
+from tests.webhooks.make import make_webhook
 
 WHO = ["anonymous", "user", "owner", "inactive", "former superuser", "superuser"]
 KINDS = {"post": "published"}
@@ -60,7 +62,7 @@ class World:
 
     def _own(self, owner: User) -> None:
         origin.act(owner.id, owner.username)
-        product = make_product(stock=12)
+        product, webhook = make_product(stock=12), make_webhook()
         self.things = {
             "user": owner.id,
             "session": self.sessions["owner"],
@@ -68,6 +70,8 @@ class World:
             "job": enqueue(laboratory.TELL, told="something").id,
             "movement": stock.move([{"product_id": product.id, "quantity": 1}]).id,
             "draft": make_post(author=owner, title="A draft").id,
+            "webhook": webhook.id,
+            "delivery": deliveries.test(webhook.id).id,
             "published": make_post(author=owner, title="Published", is_published=True).id,
         }
         begun = credentials.begin_reset(owner.email)
@@ -88,6 +92,7 @@ class World:
         if "{id}" not in path:
             return path
         kind = path.partition("s/{id}")[0].rpartition("/")[2]
+        path = path.replace("{delivery_id}", str(self.things["delivery"]))
         return path.replace("{id}", str(self.things[thing or KINDS.get(kind, kind)]))
 
     def method(self, operation: str) -> str:
