@@ -25,6 +25,9 @@ format: .venv/development  ## write the code as the linter wants it
 fuzz: .venv/development  ## schemathesis for minutes instead of seconds
 	SCHEMATHESIS_EXAMPLES=300 $(PY) -m pytest tests/house/test_schemathesis.py
 
+soak: .venv/development  ## what is killed two hundred times, a quarter of an hour
+	$(PY) -m pytest -s tests/soak_*.py
+
 bench: .venv/development  ## requests per second and CPU per request, on this machine
 	$(PY) -m tests.bench
 
@@ -51,4 +54,4 @@ lock: .venv/development  ## renew both locks from their .in files
 	@$(INSTALL) requirements-dev.txt
 	@touch $@
 
-.PHONY: run test lint format fuzz bench bench-ledger lock
+.PHONY: run test lint format fuzz soak bench bench-ledger lock

@@ -41,6 +41,7 @@ FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100", "au
 LONG = (
     "embedded/test_life.py",
     "house/test_schemathesis.py",
+    "webhooks/test_kills.py",
     "products/test_cli.py",
     "house/test_bad_tokens.py",
     "embedded/test_places.py",
