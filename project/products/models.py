@@ -26,7 +26,7 @@ class Product(Item):
             ),
         ),
         CheckConstraint("char_length(name) >= 1", name="name_given"),
-        CheckConstraint("char_length(description) <= 2000", name="description_length"),
+        CheckConstraint("char_length(description) BETWEEN 1 AND 2000", name="description_length"),
         # NaN is greater than every number: the upper bound keeps it out
         CheckConstraint("price > 0 AND price <= 99999999.99", name="price_range"),
         CheckConstraint("stock >= 0", name="stock_never_negative"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from project.http.fields import Int, Money, StrictBoolean, Text
+from project.http.fields import Int, Money, Note, StrictBoolean, Text
 from project.http.schemas import Patch, Query, Schema, Stored
 
 
@@ -12,7 +12,7 @@ class ProductIn(Schema):
     """A product to be made."""
 
     name = Text(min=1, max=255, required=True, example="Desk lamp")
-    description = Text(max=2000, allow_none=True, example="Brass, with a green shade.")
+    description = Note(max=2000, example="Brass, with a green shade.")
     price = Money(required=True, example="29.90")
     stock = Int(example=12)
     low_stock_threshold = Int(

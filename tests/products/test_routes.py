@@ -74,6 +74,8 @@ def test_a_created_product_is_answered_whole(
         ({"description": "x" * 2000}, {"description": "x" * 2000}),
         ({"description": f" {DECOMPOSED * 2000} "}, {"description": "é" * 2000}),
         ({"description": None}, {"description": None}),
+        ({"description": ""}, {"description": None}),
+        ({"description": " \t\u3000\n"}, {"description": None}),
         ({"price": "0.01"}, {"price": "0.01"}),
         ({"price": 0.01}, {"price": "0.01"}),
         ({"price": "99999999.99"}, {"price": "99999999.99"}),
@@ -183,7 +185,6 @@ def test_a_change_cannot_take_anothers_name_but_keeps_its_own(
     [
         {"name": "Torch"},
         {"description": None},
-        {"description": ""},
         {"price": "0.05"},
         {"stock": 0},
         {"stock": 2147483647},

@@ -8,7 +8,7 @@ says which by `spelled`.
 from project.http.fields.documents import Json, Many
 from project.http.fields.instants import Timestamp, spell
 from project.http.fields.numbers import Ids, Int, Money, StrictBoolean
-from project.http.fields.text import Choice, Email, Secret, Text, stored_address
+from project.http.fields.text import Choice, Email, Note, Secret, Text, stored_address
 from project.http.fields.value import Message, Value
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Many",
     "Message",
     "Money",
+    "Note",
     "Secret",
     "StrictBoolean",
     "Text",

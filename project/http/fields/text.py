@@ -71,6 +71,16 @@ class Text(Value):
         return {"maxLength": self.max, **least, "pattern": f"^{seen}$"}
 
 
+class Note(Text):
+    """A text that may be missing: a blank one is null, since a cell of a file cannot tell."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(allow_none=True, **kwargs)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
+        return super()._deserialize(value, attr, data, **kwargs) or None
+
+
 def _is_mark(character: str) -> bool:
     """Whether it sorts among marks once decomposed: three Tibetan vowels do so only then."""
     return unicodedata.combining(unicodedata.normalize("NFD", character)[0]) > 0
