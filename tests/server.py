@@ -94,8 +94,13 @@ class Server:
     def call(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, Any, Any]:
-        """Status, document and headers of one call; a refusal is an answer like any other."""
+        """Status, document and headers of one call; a refusal is an answer like any other.
+
+        What is no document but a file is its text.
+        """
         status, raw, answered = self.send(method, path, body, headers)
+        if answered.get_content_type() not in ("application/json", "application/problem+json"):
+            return status, raw.decode() or None, answered
         return status, json.loads(raw) if raw else None, answered
 
     def send(

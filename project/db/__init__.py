@@ -16,6 +16,7 @@ from project.db.session import (
     transacted,
     transaction,
 )
+from project.db.stream import Stream
 from project.db.verbs import (
     INT4,
     INT8,
@@ -40,6 +41,7 @@ __all__ = [
     "Id",
     "Instant",
     "Item",
+    "Stream",
     "after_commit",
     "announce",
     "announced",

@@ -96,7 +96,7 @@ def transaction() -> Iterator[None]:
     session.info.update(reading=False, following=[], announced=[])
     kept: Refusal | None = None
     try:
-        with _pool_patience():
+        with pool_patience():
             try:
                 yield
             except Refusal as refusal:
@@ -170,7 +170,7 @@ def reading() -> Iterator[None]:
     session = db.session()
     session.info["reading"] = True
     try:
-        with _pool_patience():
+        with pool_patience():
             yield
     finally:
         session.rollback()  # says nothing to the server, but a transaction may follow
@@ -244,7 +244,8 @@ def aside(statement: Executable) -> None:
 
 
 @contextmanager
-def _pool_patience() -> Iterator[None]:
+def pool_patience() -> Iterator[None]:
+    """Whoever waits in vain for a connection is told to come again."""
     try:
         yield
     except PoolTimeout as error:

@@ -10,7 +10,7 @@ def create_product(values): ...
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any
 
@@ -18,7 +18,7 @@ import flask_smorest
 from flask import Response, jsonify, url_for
 
 from project import errors
-from project.http import etag, guards, idempotency, limits, openapi, pages, problems
+from project.http import downloads, etag, guards, idempotency, limits, openapi, pages, problems
 from project.http.body import Parser
 from project.http.schemas import Query, Schema
 
@@ -150,6 +150,29 @@ class Blueprint(flask_smorest.Blueprint):
                 return pages.read(view(*args, **kwargs), columns, **wanted)
 
             answered = self.response(200, page)(answered)
+            found: View = read(answered)
+            return found
+
+        return decorate
+
+    def download(
+        self, schema: type[Schema], query: type[Query], names: Sequence[str], filename: str
+    ) -> Decorator:
+        """Answer the Select that the view returns as a file of these fields, however long.
+
+        names: fields of the schema, the id first.
+        """
+        out = schema()
+        read = self.arguments(downloads.query_schema(query), "query")
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def answered(*args: Any, **kwargs: Any) -> Response:
+                wanted = {name: kwargs.pop(name) for name in downloads.PARAMETERS}
+                return downloads.answer(view(*args, **kwargs), out, names, filename, **wanted)
+
+            for media in downloads.documented(out, names):
+                answered = self.response(200, {"type": "string"}, **media)(answered)
             found: View = read(answered)
             return found
 

@@ -170,4 +170,5 @@ def _problem(status: int, examples: dict[str, Any]) -> dict[str, Any]:
 
 def _add_example(described: Any, *, answered: bool) -> None:
     for media in described.get("content", {}).values():
-        media.setdefault("example", example(media["schema"], answered=answered))
+        if "example" not in media:
+            media["example"] = example(media["schema"], answered=answered)

@@ -9,7 +9,7 @@ from sqlalchemy import Select
 from project.errors import NotFound, Refused, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
-from project.products import service
+from project.products import bulk, service
 from project.products.models import Product
 from project.products.schemas import (
     LowQuery,
@@ -31,6 +31,7 @@ TAKEN = Refused(
     code="duplicate_name",
     conflict={"id": 1, "is_active": True},
 )
+EXPORTED = ("id", *bulk.FIELDS, "created_at", "updated_at")
 MISSING = NotFound("Product with id 9 not found")
 MOVED_ON = Stale('Product 1 has changed, its ETag is "1-3" now; read it again')
 
@@ -50,6 +51,18 @@ def search_products(**query: Any) -> Select[Product]:
     """Search products by a part of their name
 
     Upper and lower case do not matter; `%`, `_` and `\\` mean themselves.
+    """
+    return service.search(**query)
+
+
+@blp.get("/export")
+@blp.signed_in
+@blp.download(ProductOut, ProductQuery, EXPORTED, "products")
+def export_products(**query: Any) -> Select[Product]:
+    """Export products to a file
+
+    As of one moment, whatever others change meanwhile. A CSV file can be imported again as it is,
+    unless it was neutralised for spreadsheets.
     """
     return service.search(**query)
 

@@ -124,7 +124,7 @@ class World:
         """A valid call of it, but for what is said otherwise."""
         call: Call = {"path": self.path(operation), "method": self.method(operation)}
         call |= {"headers": self.headers(who), **self.valid(operation), **changes}
-        return self.client.open(**call)
+        return self.client.open(**call, buffered=True)  # a file that nobody reads would stay open
 
     @contextmanager
     def forgotten(self) -> Iterator[None]:

@@ -1,0 +1,150 @@
+"""A stream: one instant, one connection, and nothing of it stays behind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from sqlalchemy import func, literal_column, select, text
+
+from project.db import Stream, db, stream
+from project.errors import Invalid, Unavailable
+from project.products.models import Product
+from tests.conftest import administration, headers_of
+from tests.db.conftest import Bench
+
+ROWS = 3 * stream.BATCH
+EXPORT = "/api/v1/products/export"
+FILL = "INSERT INTO products (name, price) SELECT 'Product ' || n, 1 FROM generate_series(1, %s) n"
+OURS = "SELECT FROM pg_stat_activity WHERE datname = current_database()"
+HELD = f"{OURS} AND xact_start IS NOT NULL"
+IDLE = f"{OURS} AND state = 'idle in transaction'"
+
+
+@pytest.fixture(autouse=True)
+def catalogue(bench: Bench) -> Iterator[None]:
+    """A thousand products, a context, and afterwards nobody who holds a connection."""
+    with administration(bench.url) as do, bench.app.app_context():
+        do("DELETE FROM products")
+        do(FILL, ROWS)
+        yield
+        assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # because QueuePool has
+        do("DELETE FROM products")
+
+
+def names(batches: Any) -> list[str]:
+    return [row[0] for batch in batches for row in batch]
+
+
+def products() -> Any:
+    return select(Product.name, Product.price).order_by(Product.id)
+
+
+def test_every_row_comes_once_and_in_order(bench: Bench) -> None:
+    with closing(Stream(products())) as found:
+        assert names(found) == [f"Product {n}" for n in range(1, ROWS + 1)]
+        assert (found.rows, found.whole) == (ROWS, True)
+
+
+@pytest.mark.parametrize("rows", [0, 1, stream.BATCH, stream.BATCH + 1])
+def test_a_stream_ends_where_its_rows_do(bench: Bench, rows: int) -> None:
+    with closing(Stream(select(func.generate_series(1, rows)))) as found:
+        assert names(found) == [*range(1, rows + 1)]
+
+
+def test_a_stream_shows_one_instant_whatever_others_write(bench: Bench) -> None:
+    with closing(Stream(products())) as found, administration(bench.url) as do:
+        batches = iter(found)
+        read: list[Any] = [*next(batches)]
+        do("UPDATE products SET price = 2, name = name || '!'")
+        do("DELETE FROM products WHERE mod(id, 2) = 0")
+        do(FILL.replace("Product", "Later"), 100)
+        read += [row for batch in batches for row in batch]
+    assert read == [(f"Product {n}", 1) for n in range(1, ROWS + 1)]
+
+
+def test_a_stream_writes_nothing(bench: Bench) -> None:
+    setting = select(func.current_setting("transaction_read_only"))
+    with closing(Stream(setting)) as found:
+        assert names(found) == ["on"]
+    assert db.session.scalar(setting) == "off"
+    db.session.rollback()
+
+
+def test_what_fails_does_so_before_the_first_row_and_leaves_no_connection(bench: Bench) -> None:
+    wrong: Any = select(literal_column("1 / (n - 2)")).select_from(
+        text("generate_series(1, 9) AS n")
+    )
+    with pytest.raises(Invalid):
+        Stream(wrong)
+    assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # because QueuePool has
+
+
+def test_a_stream_takes_the_connection_that_its_thread_has(bench: Bench) -> None:
+    """The pool has two: with one of them taken, one must do."""
+    with db.engine.connect():
+        assert db.session.scalar(select(1)) == 1
+        with closing(Stream(products())) as found:
+            assert len(names(found)) == ROWS
+
+
+def test_whoever_stops_reading_holds_nothing(bench: Bench) -> None:
+    found = Stream(products())
+    next(iter(found))
+    with administration(bench.url) as do:
+        assert do(HELD) == 2  # who asks, and the stream
+        found.close()
+        assert do(HELD) == 1
+    assert (found.rows, found.whole) == (stream.BATCH, False)
+
+
+def test_a_reader_may_pause_but_not_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = func.set_config("idle_in_transaction_session_timeout", "100ms", True)
+    monkeypatch.setattr(stream, "LIMITS", select(soon))
+    with closing(Stream(products())) as found, administration(bench.url) as do:
+        batches = iter(found)
+        next(batches)
+        deadline = time.monotonic() + 30
+        while do(IDLE) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        with pytest.raises(Unavailable):
+            next(batches)
+
+
+def test_a_reader_may_pause_longer_than_a_request(bench: Bench) -> None:
+    setting = select(func.current_setting("idle_in_transaction_session_timeout"))
+    with closing(Stream(setting)) as found:
+        assert names(found) == ["1min"]
+
+
+def test_a_stream_ends_when_it_has_taken_too_long(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "LONGEST", 0)
+    with closing(Stream(products())) as found, pytest.raises(Unavailable):
+        names(found)
+
+
+def test_an_export_that_nobody_reads_to_its_end_gives_its_connection_back(bench: Bench) -> None:
+    headers = headers_of(bench.app)
+    for _ in range(3):  # the pool has two
+        answer = bench.client.get(EXPORT, headers=headers)
+        assert answer.status_code == 200
+        assert next(answer.response).startswith(b"id,name,")  # type: ignore[call-overload]  # because it is an iterator
+        answer.close()
+
+
+def test_a_head_asks_for_no_product(bench: Bench) -> None:
+    headers = headers_of(bench.app)
+    with administration(bench.url) as do:
+        do("ALTER TABLE products RENAME TO elsewhere")
+        try:
+            assert bench.client.get(EXPORT, headers=headers).status_code == 503
+            answer = bench.client.head(EXPORT, headers=headers)
+        finally:
+            do("ALTER TABLE elsewhere RENAME TO products")
+    assert (answer.status_code, answer.data) == (200, b"")
+    assert "Content-Length" not in answer.headers
