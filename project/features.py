@@ -23,10 +23,12 @@ from project.jobs import tasks as jobs_tasks
 from project.posts import routes as posts
 from project.products import cli as products_cli
 from project.products import routes as products
+from project.products import tasks as products_tasks
 from project.products.stock import cli as stock_cli
 from project.products.stock import routes as stock
 from project.profiles import routes as profiles
 from project.sessions import routes as sessions
+from project.uploads import tasks as uploads_tasks
 from project.users import cli as users_cli
 from project.users import routes as users
 from project.webhooks import routes as webhooks
@@ -52,7 +54,7 @@ ROOMS = (
     Room(auth.blp, "/api/v1/auth", setup=tokens.init_app),
     Room(sessions.blp, "/api/v1/auth/sessions"),
     Room(users.blp, "/api/v1/users", users_cli.users),
-    Room(products.blp, "/api/v1/products", products_cli.products),
+    Room(products.blp, "/api/v1/products", products_cli.products, tasks=products_tasks),
     Room(stock.blp, "/api/v1", stock_cli.stock),
     Room(posts.blp, "/api/v1/posts"),
     Room(profiles.blp, "/api/v1/users"),
@@ -60,6 +62,7 @@ ROOMS = (
     Room(webhooks.blp, "/api/v1/webhooks", tasks=webhooks_tasks),
     Room(jobs.blp, "/api/v1/jobs", jobs_cli.jobs, tasks=jobs_tasks),
     Room(commands=jobs_cli.worker),
+    Room(tasks=uploads_tasks),
     Room(commands=idempotency.idempotency),
     Room(commands=embedded.pg),
     Room(commands=welcome),

@@ -10,6 +10,7 @@ from typing import IO
 from project.errors import Invalid, Refused
 
 LONGEST = 1_000_000  # bytes of a row
+SHOWN = 20  # characters of a column's name where it is only shown, and as many names
 
 
 class Malformed(Refused):
@@ -82,7 +83,7 @@ class Sheet:
             if column in self.header:
                 yield field, self.header.index(column)
             elif field in needed or field in columns:
-                there = ", ".join(map(repr, self.header[:20]))
+                there = ", ".join(repr(name[:SHOWN]) for name in self.header[:SHOWN])
                 raise Malformed(f"There is no column {column!r}; the header has {there}.")
 
 

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import csv
+import http.client
+import itertools
+import json
 import re
+import shutil
+import subprocess
+import sys
 import tempfile
 import time
-from contextlib import closing
-from hashlib import sha256
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.request import Request, urlopen
 
 import psutil
 
+from config import ROOT
 from project.embedded import Cluster
 from tests.bench import SECRET
 from tests.server import Server
 
+EXPORT, IMPORT = "/api/v1/products/export", "/api/v1/products/import"
 ROWS = """
 INSERT INTO products (name, description, price, stock)
 SELECT 'Product ' || n, CASE WHEN mod(n, 3) > 0 THEN repeat('Brass, "old". ', 1 + mod(n, 17)) END,
@@ -26,19 +38,19 @@ FROM generate_series(1, %s) AS n
 
 
 class Peak:
-    """How much memory the server's workers ever had, in MiB; the kernel keeps count."""
+    """How much memory processes ever had, in MiB, beyond what they had before."""
 
-    def __init__(self, server: Server) -> None:
-        workers = psutil.Process(server.process.pid).children()
-        self.places = [Path(f"/proc/{worker.pid}") for worker in workers]
+    def __init__(self, *pids: int) -> None:
+        self.places = [Path(f"/proc/{pid}") for pid in pids]
         self.before = [self._read(place, "VmRSS") for place in self.places]
         for place in self.places:
-            (place / "clear_refs").write_text("5")  # the peak begins anew
+            (place / "clear_refs").write_text("5")  # the kernel's peak begins anew
 
-    def growth(self) -> float:
-        """Of the worker that grew most."""
+    def growth(self) -> str:
+        """Of the one that grew most."""
         peaks = (self._read(place, "VmHWM") for place in self.places)
-        return max(peak - before for peak, before in zip(peaks, self.before, strict=True))
+        grown = max(peak - before for peak, before in zip(peaks, self.before, strict=True))
+        return f"memory grew by {grown:.1f} MiB"
 
     def _read(self, place: Path, name: str) -> float:
         found = re.search(rf"{name}:\s+([0-9]+) kB", (place / "status").read_text())
@@ -46,39 +58,152 @@ class Peak:
         return int(found[1]) / 1024
 
 
-def export(server: Server, headers: dict[str, str], query: str) -> None:
-    """One export, from the first byte to the last."""
-    peak, began, size, digest = Peak(server), time.perf_counter(), 0, sha256()
-    request = Request(f"{server.url}/api/v1/products/export{query}", headers=headers)
-    with urlopen(request) as answer:
-        first = time.perf_counter() - began
-        while piece := answer.read(65_536):
-            size += len(piece)
-            digest.update(piece)
-    took = time.perf_counter() - began
-    print(
-        f"export{query or '?format=csv'}: {size / 2**20:.0f} MiB in {took:.1f} s, "
-        f"the first byte after {first * 1000:.0f} ms, memory grew by {peak.growth():.1f} MiB"
-    )
+@dataclass
+class Shop:
+    """A server with one web process and one worker, and somebody who is signed in."""
+
+    server: Server
+    headers: dict[str, str]
+    web: int
+    worker: int
+
+    def export(self, query: str, path: Path) -> None:
+        """From the first byte to the last, which are written to a file."""
+        peak, began = Peak(self.web), time.perf_counter()
+        request = Request(f"{self.server.url}{EXPORT}{query}", headers=self.headers)
+        with urlopen(request) as answer, path.open("wb") as file:
+            file.write(answer.read(1))
+            first = time.perf_counter() - began
+            shutil.copyfileobj(answer, file)
+        took = time.perf_counter() - began
+        size = path.stat().st_size / 2**20
+        print(
+            f"export {query}: {size:.1f} MiB in {took:.1f} s, {peak.growth()}, the first byte ",
+            end="",
+        )
+        print(f"after {first * 1000:.0f} ms")
+
+    def upload(self, query: str, path: Path) -> Any:
+        """Send a file, and have the report: at once, or the job's."""
+        web, worker = Peak(self.web), Peak(self.worker)
+        began, size = time.perf_counter(), path.stat().st_size / 2**20
+        status, document = self._send(query, path)
+        took = time.perf_counter() - began
+        print(f"import {query}: {size:.1f} MiB, {status} in {took:.1f} s, {web.growth()}", end="")
+        if status == 202:
+            document = self._wait(document["id"])
+            took = time.perf_counter() - began
+            print(f"; done after {took:.1f} s, {worker.growth()} (worker)", end="")
+        told = {name: value for name, value in document.items() if name != "refusals"}
+        print(f"\n  {told}")
+        return document
+
+    def _send(self, query: str, path: Path) -> tuple[int, Any]:
+        head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\n'
+        tail = b"\r\n--x--\r\n"
+        length = len(head) + path.stat().st_size + len(tail)
+        headers = {**self.headers, "Content-Type": "multipart/form-data; boundary=x"}
+        connection = http.client.HTTPConnection("127.0.0.1", self.server.port)
+        with path.open("rb") as file:
+            body = itertools.chain([head], iter(partial(file.read, 65_536), b""), [tail])
+            connection.request(
+                "POST", IMPORT + query, body, {**headers, "Content-Length": str(length)}
+            )
+            answer = connection.getresponse()
+            return answer.status, json.load(answer)
+
+    def _wait(self, id: int) -> Any:
+        while True:
+            _, job, _ = self.server.call("GET", f"/api/v1/jobs/{id}", headers=self.headers)
+            if job["finished_at"]:
+                assert job["result"], job
+                return job["result"]
+            time.sleep(0.2)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[Shop]:
+    """A new and empty one."""
+    cluster = Cluster(folder / "data")
+    folder.mkdir()
+    url = cluster.ensure()
+    with Server(url, folder, SECRET, WEB_CONCURRENCY="1") as server:
+        assert server.flask("db", "upgrade").returncode == 0
+        command = [sys.executable, "-m", "flask", "worker"]
+        with (folder / "worker.log").open("wb") as log:
+            worker = subprocess.Popen(command, cwd=ROOT, env=server.environment, stderr=log)
+        try:
+            [web] = psutil.Process(server.process.pid).children()
+            shop = Shop(server, server.sign_in(), web.pid, worker.pid)
+            warm = folder / "warm.csv"
+            warm.write_text("name,price\n,1\n")
+            shop.upload("?", warm)
+            yield shop
+        finally:
+            worker.terminate()
+            worker.wait(30)
+    cluster.stop()
+
+
+def catalogue(path: Path, rows: int, size: int) -> None:
+    """So many rows, in a file of this size."""
+    with path.open("w") as file:
+        file.write("name,description,price,stock\n")
+        pad = max(0, size // rows - 45)
+        for n in range(rows):
+            file.write(
+                f'Product {n},"{"Brass, old. " * (pad // 12)}",{n % 10_000 + 1}.99,{n % 1000}\n'
+            )
 
 
 def main() -> None:
+    """A million rows out; fifty MiB in; and a file of yours in, out, and in again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    rows = parser.parse_args().rows
-    with tempfile.TemporaryDirectory() as name:
+    parser.add_argument("--file", type=Path, help="a CSV file to import, export and import again")
+    parser.add_argument("--columns", default="", help="&name_column=…&price_column=…")
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="stockroom-bench-") as name:
         folder = Path(name)
-        cluster = Cluster(folder / "data")
-        try:
-            with Server(cluster.ensure(), folder, SECRET, WEB_CONCURRENCY="1") as server:
-                assert server.flask("db", "upgrade").returncode == 0
-                with closing(server.connect()) as connection, connection:
-                    connection.cursor().execute(ROWS, [rows])
-                headers = server.sign_in()
-                for query in ("?in_stock=false", "", "?format=ndjson", "?neutralise=true"):
-                    export(server, headers, query)
-        finally:
-            cluster.stop()
+        if chosen.file:
+            there_and_back(folder, chosen.file, chosen.columns)
+        else:
+            large(folder, chosen.rows)
+
+
+def large(folder: Path, rows: int) -> None:
+    """As many rows as are asked for, and a file as large as may be sent."""
+    path = folder / "file"
+    with opened(folder / "one") as shop:
+        catalogue(path, 300_000, 50 * 2**20 - 100_000)
+        for query in ("?dry_run=true", "?"):
+            shop.upload(query, path)
+    with opened(folder / "two") as shop:
+        with closing(shop.server.connect()) as connection, connection:
+            connection.cursor().execute(ROWS, [rows])
+        for query in ("?in_stock=false", "?format=csv", "?format=ndjson", "?neutralise=true"):
+            shop.export(query, path)
+
+
+def there_and_back(folder: Path, given: Path, columns: str) -> None:
+    """What comes out of one catalogue goes into an empty one, and comes out the same."""
+    first, second = folder / "first.csv", folder / "second.csv"
+    with opened(folder / "one") as shop:
+        shop.upload(f"?skip_refused=true{columns}", given)
+        shop.export("?format=csv", first)
+    with opened(folder / "two") as shop:
+        shop.upload("?", first)
+        shop.export("?format=csv", second)
+    same = fields(first) == fields(second)
+    print(
+        f"{len(fields(first)) - 1:,} products; out of the second catalogue comes the same: {same}"
+    )
+
+
+def fields(path: Path) -> list[list[str]]:
+    """The rows of an export without when they were made."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [row[1:-2] for row in csv.reader(file)]
 
 
 if __name__ == "__main__":

@@ -106,8 +106,8 @@ class Server:
     def send(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
     ) -> tuple[int, bytes, Any]:
-        """The same with the bytes of the document."""
-        data = None if body is None else json.dumps(body).encode()
+        """The same with the bytes of the document; bytes are sent as they are."""
+        data = body if isinstance(body, bytes | None) else json.dumps(body).encode()
         sent = {**({} if data is None else {"Content-Type": "application/json"}), **(headers or {})}
         request = Request(self.url + path, data, sent, method=method)
         try:

@@ -239,7 +239,7 @@ def announce(name: str, /, **fields: Any) -> None:
 
 def aside(statement: Executable) -> None:
     """Run a statement on a connection of its own: all see it while the transaction goes on."""
-    with _pool_patience(), Session(db.engine) as session, session.begin():
+    with pool_patience(), Session(db.engine) as session, session.begin():
         session.execute(statement)
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter
 
 from project.db import reading, transacted
-from project.http import body, problems, trace
+from project.http import problems, trace, uploads
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -55,8 +55,8 @@ class App(Flask):
         if request.routing_exception is not None or request.method in SAFE:
             with reading():
                 return super().dispatch_request()
-        body.receive(request)
-        return transacted(super().dispatch_request)
+        with uploads.received(request):
+            return transacted(super().dispatch_request)
 
     def make_default_options_response(self) -> Response:
         """The methods of either spelling; werkzeug looks at one only."""

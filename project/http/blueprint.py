@@ -18,7 +18,17 @@ import flask_smorest
 from flask import Response, jsonify, url_for
 
 from project import errors
-from project.http import downloads, etag, guards, idempotency, limits, openapi, pages, problems
+from project.http import (
+    downloads,
+    etag,
+    guards,
+    idempotency,
+    limits,
+    openapi,
+    pages,
+    problems,
+    uploads,
+)
 from project.http.body import Parser
 from project.http.schemas import Query, Schema
 
@@ -93,6 +103,19 @@ class Blueprint(flask_smorest.Blueprint):
         """Read the body, or with `location="query"` keyword arguments from the query string."""
         keywords = {"as_kwargs": True} if location == "query" else {}
         decorate: Decorator = super().arguments(schema(), location=location, **keywords, **kwargs)
+        return decorate
+
+    def upload(self, media: str, example: str) -> Decorator:
+        """Hand the view the file that was sent, before all else; `example` is one of this type."""
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def handed(*args: Any, **kwargs: Any) -> Any:
+                return view(uploads.file(), *args, **kwargs)
+
+            openapi.note(handed, "upload", uploads.documented(media, example))
+            return handed
+
         return decorate
 
     def item(

@@ -11,7 +11,7 @@ from flask import Flask
 from marshmallow import fields
 
 from project import errors
-from project.http import limits, problems
+from project.http import limits, problems, uploads
 from project.http.body import LIMIT
 from project.http.fields import Value
 
@@ -40,14 +40,14 @@ WITH_BODY = (problems.BadBody, problems.TooLarge, problems.UnsupportedMedia)
 ALWAYS = (errors.Unavailable, errors.Bug)
 
 MEANING = {
-    400: "The body is not JSON, or a rule says no",
+    400: "The body cannot be read, or a rule says no",
     401: "Nobody is signed in",
     403: "The caller may not",
     404: "There is no such thing",
     409: "Not in this state",
     412: "`If-Match` names another version",
     413: "The body is too large",
-    415: "The body is not application/json",
+    415: "The body is of another media type",
     422: "Fields do not validate",
     429: "A limit is reached",
     500: "A bug of ours",
@@ -91,6 +91,8 @@ def example(schema: ma.Schema, *, answered: bool) -> Any:
         elif isinstance(field, fields.List):
             if isinstance(field.inner, fields.Nested):
                 shown[name] = [example(field.inner.schema, answered=answered)]
+            elif isinstance(field.inner, Value) and field.required:
+                shown[name] = [field.inner.example]
         elif isinstance(field, Value) and (field.example is not None or field.required):
             shown[field.data_key or name] = field.example
     return shown
@@ -101,10 +103,13 @@ def complete(doc: Any, info: Any, *, app: Flask, method: str, **_: Any) -> Any:
     doc["operationId"] = info["operation"]
     doc["security"] = SECURITY.get(info["guard"], [{"bearer": []}])
     doc.setdefault("parameters", [])
+    asked = bool(doc["parameters"])
+    if "upload" in info:
+        doc["requestBody"] = info["upload"]
     responses = {status: doc["responses"][status] for status in doc["responses"] if status < 400}
-    read = "body" if "requestBody" in doc else "query" if doc["parameters"] else ""
+    read = "body" if "requestBody" in doc else "query" if asked else ""
     limited = (limits.example(app, name) for name in info["limits"])
-    refusals = (*info.get("refusals", ()), *limited, *_of_input(read), *ALWAYS)
+    refusals = (*info.get("refusals", ()), *limited, *_of_input(read, "upload" in info), *ALWAYS)
     if "requestBody" in doc:
         _add_example(doc["requestBody"], answered=False)
     _conditional(doc, responses, method, refusals)
@@ -115,17 +120,18 @@ def complete(doc: Any, info: Any, *, app: Flask, method: str, **_: Any) -> Any:
     responses |= _problems(refusals)
     for response in responses.values():
         response["headers"] = {**REQUEST_ID, **response.get("headers", {})}
-    responses |= {414: TOO_LONG} if read == "query" else {}
+    responses |= {414: TOO_LONG} if asked else {}
     doc["responses"] = {str(status): responses[status] for status in sorted(responses)}
     return doc
 
 
-def _of_input(read: str) -> Refusals:
+def _of_input(read: str, uploaded: bool) -> Refusals:
     """How an operation can refuse what it reads: unknown fields are an example that all share."""
     if not read:
         return ()
     colour = {"in": read, "field": "colour", "code": "unknown", "message": "Unknown field."}
-    return (*(WITH_BODY if read == "body" else ()), errors.Invalid([colour]))
+    with_body = uploads.REFUSALS if uploaded else WITH_BODY if read == "body" else ()
+    return (*with_body, errors.Invalid([colour]))
 
 
 def _conditional(doc: Any, responses: Any, method: str, refusals: Refusals) -> None:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
 from tempfile import TemporaryFile
 from typing import Any, TextIO, TypeVar
 
@@ -15,17 +13,12 @@ import click
 
 from project.commands import Group, opened, printable
 from project.db import transaction
-from project.http.body import load
 from project.products import bulk
-from project.products.schemas import ProductRow
+from project.products.schemas import validate_row
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 products = Group("products", help="The catalogue.")
-
-
-class NothingWritten(Exception):
-    """Rolls back an import whose report is all that was wanted of it."""
 
 
 def column_options(command: Command) -> Command:
@@ -52,15 +45,14 @@ def import_(
     """
     named = {field: column for field, column in columns.items() if column is not None}
     with TemporaryFile("w+", encoding="utf-8") as report:  # shown when no row is locked any more
-        with opened(path) as (file, seen), suppress(NothingWritten), transaction():
+        with opened(path) as (file, seen), transaction():
             sheet = bulk.Sheet(file, named, seen)
-            loaded = bulk.load(sheet, partial(load, ProductRow(), place="row"), update=update)
-            write(report, sheet, loaded)
-            failed = loaded.refused > 0 and not skip_refused
-            if dry_run or failed:
-                raise NothingWritten
+            how = {"update": update, "skip_refused": skip_refused, "dry_run": dry_run}
+            with bulk.loading(sheet, validate_row, **how) as (loaded, _):
+                write(report, sheet, loaded)
         report.seek(0)
         shutil.copyfileobj(report, sys.stdout)
+    failed = loaded.refused > 0 and not skip_refused
     if dry_run:
         click.echo("Nothing was written: this was a dry run.")
     elif failed:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import IO, Any
 
 from sqlalchemy import Select
 
 from project.errors import NotFound, Refused, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
+from project.jobs.schemas import JobOut
 from project.products import bulk, service
 from project.products.models import Product
 from project.products.schemas import (
+    ImportReport,
+    ProductImport,
     LowQuery,
     ProductIn,
     ProductOut,
@@ -19,10 +22,12 @@ from project.products.schemas import (
     ProductQuery,
     ProductSearch,
     StockQuery,
+    validate_row,
 )
 from project.products.stock import service as stock
 from project.products.stock.routes import SOLD_OUT, TOO_MUCH
 from project.products.stock.routes import blp as ledger
+from project.sheets import Malformed
 
 blp = Blueprint("products", __name__, description="The catalogue.")
 
@@ -31,6 +36,7 @@ TAKEN = Refused(
     code="duplicate_name",
     conflict={"id": 1, "is_active": True},
 )
+MALFORMED = Malformed("There is no column 'price'; the header has 'name', 'stock'.")
 EXPORTED = ("id", *bulk.FIELDS, "created_at", "updated_at")
 MISSING = NotFound("Product with id 9 not found")
 MOVED_ON = Stale('Product 1 has changed, its ETag is "1-3" now; read it again')
@@ -65,6 +71,24 @@ def export_products(**query: Any) -> Select[Product]:
     unless it was neutralised for spreadsheets.
     """
     return service.search(**query)
+
+
+@blp.post("/import")
+@blp.signed_in
+@blp.once
+@blp.upload("text/csv", "name,price,stock\nDesk lamp,29.90,12\n")
+@blp.arguments(ProductImport, "query")
+@blp.queued(JobOut)
+@blp.or_document(ImportReport, bulk.Report)
+@blp.refuses(MALFORMED)
+def import_products(file: IO[bytes], dry_run: bool, **how: Any) -> Any:
+    """Import products from a CSV file
+
+    In UTF-8, separated by commas, with a header. A dry run answers the report at once; otherwise a
+    job does it, whose `result` is the same report. One refused row and nothing is written, unless
+    `skip_refused` keeps the good ones.
+    """
+    return bulk.preview(file, validate_row, **how) if dry_run else bulk.queue(file, **how)
 
 
 @blp.post("/")

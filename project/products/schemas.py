@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any, cast
 
+import marshmallow as ma
+
+from project.http.body import load
 from project.http.fields import Int, Money, Note, StrictBoolean, Text
-from project.http.schemas import Patch, Query, Schema, Stored
+from project.http.schemas import Out, Patch, Query, Schema, Stored
+from project.products import bulk
 
 
 class ProductIn(Schema):
@@ -27,6 +33,14 @@ class ProductRow(ProductIn):
     """A product to be made, as the cells of a file spell it."""
 
     spelled = True
+
+
+def validate_row(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row; raises Invalid."""
+    return load(ROW, document, "row")
+
+
+ROW = ProductRow()
 
 
 class ProductPatch(Patch, ProductIn):
@@ -80,3 +94,54 @@ class StockQuery(Query):
         metadata={"description": "What is added; negative takes away."},
     )
     reason = Text(max=255, example="sold", metadata={"description": "Why; the ledger keeps it."})
+
+
+class ImportFlags(Query):
+    """How a file is to be taken."""
+
+    dry_run = StrictBoolean(
+        load_default=False,
+        metadata={"description": "Answer the report at once, and write nothing."},
+    )
+    update = StrictBoolean(
+        load_default=False,
+        metadata={"description": "Change the products that are there already."},
+    )
+    skip_refused = StrictBoolean(
+        load_default=False,
+        metadata={"description": "Keep the good rows if some are refused."},
+    )
+
+
+def column(field: str) -> ma.fields.Field[Any]:
+    """What the header of a file calls a field."""
+    sentence = f"The column that holds {field}; `{field}` if not given."
+    name = f"{field}_column"
+    return Text(min=1, max=255, data_key=name, metadata={"description": sentence})
+
+
+COLUMNS = {field: column(field) for field in bulk.FIELDS}
+ProductImport = cast("type[Query]", ImportFlags.from_dict(COLUMNS, name="ProductImport"))
+
+
+class RefusedRow(Out):
+    """Why a row is refused; one with several reasons is there once for each."""
+
+    line = Int(example=3)
+    field = Text(max=100, example="price")
+    code = Text(max=50, example="out_of_range")
+    message = Text(max=1000, example="Must be between 0.01 and 99999999.99.")
+
+
+class ImportReport(Out):
+    """What was done with the rows of a file, or would be: `written` says which."""
+
+    rows = Int(example=2)
+    new = Int(example=1)
+    changed = Int(example=0)
+    unchanged = Int(example=0)
+    refused = Int(example=1)
+    written = StrictBoolean(example=False)
+    ignored_columns = ma.fields.List(Text(max=100, example="StockCode"))
+    refusals = ma.fields.List(ma.fields.Nested(RefusedRow))
+    refusals_omitted = Int(example=0)

@@ -49,6 +49,7 @@ TABLE = [  # operation, the kind of thing it is about if there are several, who 
     ("list_products", "", "P"),
     ("search_products", "", "P"),
     ("export_products", "", "U"),
+    ("import_products", "", "U"),
     ("get_product", "", "P"),
     ("create_product", "", "U"),
     ("put_product", "", "U"),

@@ -87,7 +87,7 @@ def test_stock_that_was_there_before_the_ledger_is_its_opening() -> None:
 @pytest.mark.usefixtures("bare")
 def test_a_description_that_was_empty_is_none() -> None:
     """A cell of a file cannot tell the two apart."""
-    upgrade(revision="0007")
+    upgrade(revision="0009")
     product = "INSERT INTO products (name, price, description) VALUES"
     told = text("SELECT description FROM products ORDER BY id")
     with db.engine.begin() as connection:

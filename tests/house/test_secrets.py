@@ -18,9 +18,10 @@ import psycopg2
 import pytest
 
 from tests.conftest import SECRET
-from tests.house.test_answers import accepted
+from tests.house.test_answers import accepted, reads_file
 from tests.house.test_openapi import Operation
 from tests.house.world import by_id
+from tests.http import multipart
 from tests.server import Server
 
 PEOPLE = ["ada", "bob", "eve", "root"]  # bob is whom things belong to, root is a superuser
@@ -88,7 +89,7 @@ class Ledger:
         verb = method or str(described["method"]).upper()
         status, document, answered = self.server.call(verb, address, body, sent)
         text = f"{json.dumps(document, ensure_ascii=False)}\n{answered}"
-        asked = f"{address}\n{json.dumps(body, ensure_ascii=False)}"
+        asked = f"{address}\n{json.dumps(body, ensure_ascii=False, default=str)}"
         self.answers.append(Answer(viewer, operation, status, asked, text))
         if operation in TOKENS and status == 200:
             self.tokens |= {document["access_token"], document["refresh_token"]}
@@ -212,7 +213,13 @@ def tried(ledger: Ledger, operation: str, viewer: str) -> None:
         for name in {viewer, "bob"} - {""}:
             ledger.sign_in(name)
     path = ledger.path(ledger.operations[operation]["path"]) + ledger.query(operation)
-    ledger.call(operation, viewer, ledger.valid(operation, viewer), path=path)
+    if reads_file(ledger.operations[operation]):
+        [(content, _)] = accepted(ledger.operations[operation])["data"].values()
+        sent = multipart.file(content.getvalue())
+        headers = {"Content-Type": sent["content_type"]}
+        ledger.call(operation, viewer, sent["data"], path=path, headers=headers)
+    else:
+        ledger.call(operation, viewer, ledger.valid(operation, viewer), path=path)
     if operation.startswith("delete_") and operation != "delete_user":
         ledger.renew()
 
@@ -251,7 +258,7 @@ def mistype(ledger: Ledger) -> None:
         if name != "bob":
             ledger.sign_in(name)
     for operation, described in ledger.operations.items():
-        if "requestBody" in described:
+        if "requestBody" in described and not reads_file(described):
             body = ledger.valid(operation, "root")
             secret = f"{PASSWORD.format('typed')}{operation}"
             ledger.passwords.add(secret)

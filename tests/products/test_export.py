@@ -90,6 +90,16 @@ def test_a_row_of_csv_says_the_same(client: FlaskClient, signed_in: Headers) -> 
     assert found.headers["Content-Disposition"] == "attachment; filename=products.csv"
 
 
+@pytest.mark.usefixtures("stored")
+def test_rows_come_in_the_order_of_ids_whichever_was_changed_last(
+    client: FlaskClient, signed_in: Headers
+) -> None:
+    first = rows(export(client, signed_in))[0]["id"]
+    changed = client.patch(f"{URL}{first}", json={"price": "1.00"}, headers=signed_in)
+    assert changed.status_code == 200
+    assert [row["name"] for row in rows(export(client, signed_in))] == ["Lamp", "Desk", "Ⓑed 😀"]
+
+
 def test_an_empty_catalogue_is_a_header(client: FlaskClient, signed_in: Headers) -> None:
     assert export(client, signed_in).text == ",".join(COLUMNS) + "\r\n"
     assert export(client, signed_in, format="ndjson").text == ""

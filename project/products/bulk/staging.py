@@ -71,10 +71,15 @@ def refused() -> int:
     return db.session.scalar(lines) or 0
 
 
-def refusals() -> Iterator[sa.Row[int, str, str, str]]:
+def reasons() -> int:
+    """How many reasons there were."""
+    return db.session.scalar(sa.select(sa.func.count()).where(~GOOD)) or 0
+
+
+def refusals(most: int | None = None) -> Iterator[sa.Row[int, str, str, str]]:
     """Line, field, code and message of what the last load of this transaction refused."""
     reasons = sa.select(*(STAGED.c[part] for part in ("line", "field", "code", "message")))
-    told = reasons.where(~GOOD).order_by(STAGED.c.line, STAGED.c.field)
+    told = reasons.where(~GOOD).order_by(STAGED.c.line, STAGED.c.field).limit(most)
     yield from db.session.execute(told, execution_options={"yield_per": BATCH})
 
 

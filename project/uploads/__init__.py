@@ -1,0 +1,1 @@
+"""Files that wait for the work that reads them."""
