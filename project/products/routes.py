@@ -14,8 +14,8 @@ from project.products import bulk, service
 from project.products.models import Product
 from project.products.schemas import (
     ImportReport,
-    ProductImport,
     LowQuery,
+    ProductImport,
     ProductIn,
     ProductOut,
     ProductPatch,
