@@ -87,12 +87,12 @@ def test_stock_that_was_there_before_the_ledger_is_its_opening() -> None:
 @pytest.mark.usefixtures("bare")
 def test_a_description_that_was_empty_is_none() -> None:
     """A cell of a file cannot tell the two apart."""
-    upgrade(revision="0009")
+    upgrade(revision="0011")
     product = "INSERT INTO products (name, price, description) VALUES"
     told = text("SELECT description FROM products ORDER BY id")
     with db.engine.begin() as connection:
         connection.execute(text(f"{product} ('Lamp', 1, ''), ('Desk', 1, ' '), ('Bed', 1, NULL)"))
-    upgrade(revision="0011")
+    upgrade(revision="0012")
     with db.engine.connect() as connection:
         assert connection.scalars(told).all() == [None, " ", None]
 
