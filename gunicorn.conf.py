@@ -3,7 +3,6 @@
 import logging
 import re
 import sys
-from typing import Any
 
 from config import Config, ConfigError
 from project.embedded import Cluster, EmbeddedError
@@ -36,8 +35,3 @@ def without_content(record: logging.LogRecord) -> bool:
     """gunicorn's own sentence about a request, cut before it quotes."""
     record.msg = re.sub(r"(?s)(Invalid request from ip=[^:]*: [\w ]+).*", r"\1", str(record.msg))
     return True
-
-
-def worker_exit(_: object, worker: Any) -> None:
-    """No worker stays for a mail server that is away."""
-    worker.app.callable.extensions["mailer"].close()

@@ -8,7 +8,9 @@ from types import ModuleType
 
 import click
 
+from project import sweeping
 from project.auth import routes as auth
+from project.auth import tasks as auth_tasks
 from project.auth import tokens
 from project.embedded import cli as embedded
 from project.events import routes as events
@@ -20,6 +22,7 @@ from project.http.idempotency import cli as idempotency
 from project.jobs import cli as jobs_cli
 from project.jobs import routes as jobs
 from project.jobs import tasks as jobs_tasks
+from project.mail import tasks as mail_tasks
 from project.posts import routes as posts
 from project.products import cli as products_cli
 from project.products import routes as products
@@ -31,6 +34,7 @@ from project.sessions import routes as sessions
 from project.uploads import tasks as uploads_tasks
 from project.users import cli as users_cli
 from project.users import routes as users
+from project.users import tasks as users_tasks
 from project.webhooks import routes as webhooks
 from project.webhooks import tasks as webhooks_tasks
 from project.welcome import welcome
@@ -51,9 +55,9 @@ class Room:
 
 ROOMS = (
     Room(health.blp),
-    Room(auth.blp, "/api/v1/auth", setup=tokens.init_app),
+    Room(auth.blp, "/api/v1/auth", setup=tokens.init_app, tasks=auth_tasks),
     Room(sessions.blp, "/api/v1/auth/sessions"),
-    Room(users.blp, "/api/v1/users", users_cli.users),
+    Room(users.blp, "/api/v1/users", users_cli.users, tasks=users_tasks),
     Room(products.blp, "/api/v1/products", products_cli.products, tasks=products_tasks),
     Room(stock.blp, "/api/v1", stock_cli.stock),
     Room(posts.blp, "/api/v1/posts"),
@@ -64,6 +68,8 @@ ROOMS = (
     Room(commands=jobs_cli.worker),
     Room(tasks=uploads_tasks),
     Room(commands=idempotency.idempotency),
+    Room(tasks=mail_tasks),
+    Room(tasks=sweeping),
     Room(commands=embedded.pg),
     Room(commands=welcome),
 )

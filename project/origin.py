@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
@@ -32,6 +34,16 @@ def enter(request_id: str | None = None) -> None:
 def act(id: int, name: str) -> None:
     """From here on this user acts."""
     _origin.set(replace(current(), actor_id=id, actor_name=name))
+
+
+@contextmanager
+def nobody() -> Iterator[None]:
+    """What is asked for inside is nobody's: who asks for it must not learn what came of it."""
+    acting = _origin.set(Origin(current().request_id))
+    try:
+        yield
+    finally:
+        _origin.reset(acting)
 
 
 def current() -> Origin:

@@ -173,8 +173,9 @@ def server(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[Serv
 @pytest.fixture(scope="module")
 def beside(server: Server) -> Iterator[App]:
     """An application on the server's database, to prepare, to look, to come in between."""
-    url = server.environment["DATABASE_URL"]
-    app = create_app(Config(database_url=url, secret_key=SECRET, ratelimit_enabled=False))
+    url, folder = server.environment["DATABASE_URL"], server.log.parent
+    config = Config(database_url=url, secret_key=SECRET, data_dir=folder)
+    app = create_app(replace(config, ratelimit_enabled=False))
     yield app
     with app.app_context():
         database.engine.dispose()

@@ -99,7 +99,7 @@ def forgot_password(values: dict[str, Any]) -> None:
 
     The answer is the same whether or not somebody has this address.
     """
-    service.forgot(values["email"], current_app.config["RESET_URL"])
+    service.forgot(**values)
 
 
 @blp.post("/password/reset")

@@ -135,7 +135,7 @@ def remove(model: type[Kept], id: int, versions: Collection[int] | None = None) 
         db.session.execute(statement)
 
 
-def sweep(key: Any, expires_at: Any, most: int = 1000, *, after: timedelta = NOTHING) -> int:
+def sweep(key: Any, expires_at: Any, most: int, *, after: timedelta = NOTHING) -> int:
     """Delete some rows that have expired, wait for nobody who holds one, and say how many.
 
     key, expires_at: columns of a model or a table.

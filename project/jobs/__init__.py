@@ -2,7 +2,7 @@
 
 from project.jobs.models import Job
 from project.jobs.registry import TryAgain, chore, task
-from project.jobs.running import progress
+from project.jobs.running import key, progress
 from project.jobs.service import enqueue, enqueue_all
 
-__all__ = ["Job", "TryAgain", "chore", "enqueue", "enqueue_all", "progress", "task"]
+__all__ = ["Job", "TryAgain", "chore", "enqueue", "enqueue_all", "key", "progress", "task"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -64,6 +65,12 @@ def progress(percent: int) -> None:
     if percent != _percent.get(0):
         _percent.set(percent)
         aside(update(Job).where(Job.id == _running.get()).values(progress=min(percent, 100)))
+
+
+def key() -> str:
+    """What names the running job, the same in each of its attempts, and no job elsewhere."""
+    request = sha256(origin.current().request_id.encode()).hexdigest()
+    return f"{_running.get()}.{request[:16]}"
 
 
 def _do(task: Task, id: int, arguments: Mapping[str, Any]) -> None:

@@ -149,7 +149,7 @@ class Worker:
             queue.task(name=task.name, retry=Backoff(task), pass_context=True)(work)
         return queue
 
-    def _do(self, task: Task, context: JobContext, **arguments: Any) -> None:
+    def _do(self, task: Task, context: JobContext, /, **arguments: Any) -> None:
         assert context.job.id is not None  # because it has been queued
         with self.app.app_context():
             running.run(task, context.job.id, context.job.attempts, arguments)

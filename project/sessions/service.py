@@ -16,6 +16,7 @@ from project.sessions.models import RefreshToken, Session
 
 LIFETIME = timedelta(days=30)  # since the last refresh
 LEEWAY = timedelta(seconds=10)  # a used token within it is a race, after it a theft
+PORTION = 1000  # sessions swept at once, with all their tokens
 
 SORTABLE: dict[str, Any] = {"id": Session.id, "created_at": Session.created_at}
 
@@ -47,8 +48,7 @@ def of_user(user_id: int, current: int | None = None) -> Select[Session]:
 
 
 def start(user_id: int, user_agent: str, address: str) -> tuple[Session, str]:
-    """A new session and its refresh token; some expired sessions are swept away."""
-    sweep(Session.id, Session.expires_at)
+    """A new session and its refresh token."""
     expires_at = func.now() + LIFETIME
     session = save(
         Session(user_id=user_id, user_agent=user_agent, address=address, expires_at=expires_at)
@@ -95,6 +95,11 @@ def leave(id: int) -> None:
 def end_all(user_ids: Collection[int], *, but: int | None = None) -> int:
     """End every session of these users, but perhaps one; how many there were."""
     return _end(Session.user_id.in_(user_ids), Session.id.is_distinct_from(but))
+
+
+def sweep_expired() -> bool:
+    """Forget a portion of the sessions that have expired, and say whether there may be more."""
+    return sweep(Session.id, Session.expires_at, PORTION) == PORTION
 
 
 def _end(*which: ColumnElement[bool]) -> int:

@@ -10,11 +10,13 @@ from sqlalchemy import ColumnElement, and_, delete, func, select, update
 from project import opaque
 from project.db import announce, db, revise, revise_if, save, sweep
 from project.errors import Refused
+from project.jobs import enqueue
 from project.sessions import service as sessions
 from project.users import passwords
 from project.users.models import PasswordReset, User
 
 LIFETIME = timedelta(hours=1)  # of a token that replaces a lost password
+PORTION = 10_000  # tokens swept at once
 
 
 class WrongPassword(Refused):
@@ -61,23 +63,28 @@ def change(user: User, current: str, password: str, *, session_id: int) -> None:
     if not passwords.matches(user.hashed_password, current):
         raise WrongPassword
     same = and_(User.is_active, User.hashed_password == user.hashed_password)
-    if revise_if(same, User, user.id, {"hashed_password": passwords.hash(password)}) is None:
+    changed = revise_if(same, User, user.id, {"hashed_password": passwords.hash(password)})
+    if changed is None:
         raise WrongPassword
     revoke([user.id], but=session_id)
     announce("user.password_changed", user_id=user.id)
+    tell(changed)
 
 
-def begin_reset(email: str) -> tuple[User | None, str]:
-    """A token for whoever reads the mail of this address, and the active user who has it.
-
-    The same statements and the same writing whether or not there is one: time tells nobody.
-    """
-    token = opaque.new()
+def begin_reset(email: str) -> tuple[User, str] | None:
+    """The active user who has this address, and a token for whoever reads the mail there."""
     owner = hold(User.email == email)
-    sweep(PasswordReset.hash, PasswordReset.expires_at)
-    user_id, expires_at = owner and owner.id, func.now() + LIFETIME
-    save(PasswordReset(hash=opaque.hashed(token), user_id=user_id, expires_at=expires_at))
+    if owner is None:
+        return None
+    token, expires_at = opaque.new(), func.now() + LIFETIME
+    save(PasswordReset(hash=opaque.hashed(token), user_id=owner.id, expires_at=expires_at))
     return owner, token
+
+
+def abandon_reset(token: str) -> None:
+    """Forget a token that did not reach anybody."""
+    unknown = PasswordReset.hash == opaque.hashed(token)
+    db.session.execute(delete(PasswordReset).where(unknown))
 
 
 def reset(token: str, password: str) -> None:
@@ -90,9 +97,15 @@ def reset(token: str, password: str) -> None:
     used = delete(PasswordReset).where(*named).returning(PasswordReset.user_id)
     if hold(User.id == user_id) is None or db.session.scalar(used) is None:
         raise InvalidResetToken
-    revise(User, user_id, new)
+    changed = revise(User, user_id, new)
     revoke([user_id])
     announce("user.password_changed", user_id=user_id)
+    tell(changed)
+
+
+def tell(user: User) -> None:
+    """Have a mail say that the password was changed just now, whoever did it: it may be a theft."""
+    enqueue("users.tell_of_new_password", user_id=user.id, at=user.updated_at.isoformat())
 
 
 def revoke(ids: Collection[int], *, but: int | None = None) -> None:
@@ -104,3 +117,8 @@ def revoke(ids: Collection[int], *, but: int | None = None) -> None:
 def forget_resets(ids: Collection[int]) -> None:
     """What was mailed to an address before is worth nothing now."""
     db.session.execute(delete(PasswordReset).where(PasswordReset.user_id.in_(ids)))
+
+
+def sweep_resets() -> bool:
+    """Forget a portion of the tokens that have expired, and say whether there may be more."""
+    return sweep(PasswordReset.hash, PasswordReset.expires_at, PORTION) == PORTION

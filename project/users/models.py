@@ -49,10 +49,7 @@ class User(Item):
 
 
 class PasswordReset(Base):
-    """A token, by its SHA-256, that replaces a password once.
-
-    A request for an unknown address stores a row too, so that it takes as long.
-    """
+    """A token, by its SHA-256, that replaces a password once."""
 
     __tablename__ = "password_resets"
     __table_args__ = (Index("ix_password_resets_user_id", "user_id"),)

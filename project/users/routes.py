@@ -94,8 +94,11 @@ def count_users(**query: Any) -> dict[str, int]:
 @blp.created(UserOut, at="users.patch_user")
 @blp.refuses(NAME_TAKEN, EMAIL_TAKEN)
 def create_user(values: dict[str, Any]) -> User:
-    """Create a user"""
-    return service.create(values)
+    """Create a user
+
+    A mail welcomes the user.
+    """
+    return service.admit(values)
 
 
 @blp.post("/bulk-status")

@@ -11,6 +11,7 @@ from sqlalchemy import Select, and_, func, or_, select
 from project.db import INT8, announce, db, fetch, matching, remove, revise, save
 from project.db import count as count_rows
 from project.errors import Conflict, OnlySuperusers
+from project.jobs import enqueue
 from project.users import credentials, passwords
 from project.users.models import User
 
@@ -84,6 +85,13 @@ def create(values: dict[str, Any]) -> User:
     return user
 
 
+def admit(values: dict[str, Any]) -> User:
+    """Make an account, and welcome its owner by mail."""
+    user = create(values)
+    enqueue("users.welcome", user_id=user.id)
+    return user
+
+
 def update(
     id: int, values: dict[str, Any], versions: Collection[int] | None = None, *, by: User | None
 ) -> User:
@@ -104,6 +112,8 @@ def update(
     elif "email" in values:
         credentials.forget_resets([id])
     announce("user.updated", user_id=id, fields=sorted(values), version=user.version)
+    if "password" in values:
+        credentials.tell(user)
     return user
 
 

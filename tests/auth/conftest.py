@@ -7,17 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from project import mail
 from project.db import db
 from project.http.app import App
 from tests.auth.discreet import told
 from tests.users.make import make_user
-
-
-@pytest.fixture(autouse=True)
-def prompt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no test wait for the pause before a mail."""
-    monkeypatch.setattr(mail, "PAUSE", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import re
 import statistics
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -21,7 +16,6 @@ from werkzeug.test import TestResponse
 
 from project.db import db
 from project.http.app import App
-from project.mail import Mailer
 from project.users import passwords
 from tests.users.make import PASSWORD
 
@@ -66,28 +60,6 @@ def run(app: App, statement: str, **values: Any) -> Any:
         value = answer.scalar() if answer.returns_rows else None
         db.session.commit()
     return value
-
-
-def mailed(app: App) -> list[EmailMessage]:
-    """What was written to the folder of mail since one asked last, once all of it is."""
-    mailer: Mailer = app.extensions["mailer"]
-    mailer.thread.submit(int).result(20)
-    return opened(mailer.folder)
-
-
-def opened(folder: Path) -> list[EmailMessage]:
-    """The mail in this folder, taken out of it."""
-    found = []
-    for path in sorted(folder.glob("*.eml")):
-        found.append(message_from_bytes(path.read_bytes(), policy=default))
-        path.unlink()
-    return found
-
-
-def token_in(message: EmailMessage) -> str:
-    """The token that somebody reads in a mail."""
-    [token] = re.findall(r"(?<![\w-])[\w-]{43}(?![\w-])", message.get_content())
-    return str(token)
 
 
 def ratios(

@@ -18,15 +18,14 @@ from tests.auth.steps import (
     alive,
     bearer,
     found,
-    mailed,
     meanwhile,
     pair_of,
     refresh,
     run,
     sign_in,
-    token_in,
 )
 from tests.conftest import headers_of
+from tests.letters import mailed, token_in
 from tests.users.make import PASSWORD
 
 URL = f"{ME}/password"

@@ -198,11 +198,12 @@ def ledger(server: Server) -> Ledger:
     """Everything called by everybody, rightly and wrongly."""
     ledger = Ledger(server)
     ledger.settle()
-    for operation in [*(name for name in ledger.operations if name not in LAST), *LAST]:
-        for viewer in VIEWERS:
-            tried(ledger, operation, viewer)
-    lose_a_password(ledger)
-    mistype(ledger)
+    with server.worker():
+        for operation in [*(name for name in ledger.operations if name not in LAST), *LAST]:
+            for viewer in VIEWERS:
+                tried(ledger, operation, viewer)
+        lose_a_password(ledger)
+        mistype(ledger)
     return ledger
 
 

@@ -16,7 +16,6 @@ from project.http.app import App
 from project.jobs import enqueue
 from project.products.stock import service as stock
 from project.sessions.models import Session
-from project.users import credentials
 from project.users.models import User
 from project.webhooks import deliveries
 from tests.house.test_answers import accepted
@@ -26,7 +25,7 @@ from tests.posts.make import make_post
 from tests.products.make import make_product
 from tests.sessions.make import begin
 from tests.tables import digests
-from tests.users.make import PASSWORD, make_user
+from tests.users.make import PASSWORD, begun, make_user
 from tests.webhooks.make import make_webhook
 
 WHO = ["anonymous", "user", "owner", "inactive", "former superuser", "superuser"]
@@ -74,9 +73,7 @@ class World:
             "delivery": deliveries.test(webhook.id).id,
             "published": make_post(author=owner, title="Published", is_published=True).id,
         }
-        begun = credentials.begin_reset(owner.email)
-        assert begun is not None
-        self.reset_token = begun[1]
+        self.reset_token = begun(owner.email)
 
     def headers(self, who: str) -> dict[str, str]:
         """Authorization, for whoever has some."""

@@ -13,9 +13,10 @@ from flask.testing import FlaskCliRunner
 from project.http.app import App
 from project.http.idempotency import keys
 from tests.answers import document, problem, replayed
-from tests.auth.steps import mailed, run
+from tests.auth.steps import run
 from tests.conftest import SECRET
 from tests.http.conftest import Call, Caller
+from tests.letters import mailed
 from tests.users.make import PASSWORD
 
 PRODUCTS = "/api/v1/products/"

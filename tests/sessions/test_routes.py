@@ -98,16 +98,13 @@ def test_a_refresh_is_seen_in_the_list(app: App, client: FlaskClient, pairs: lis
     assert [item["is_current"] for item in listed(client, newer)] == [False, False, True]
 
 
-def test_expired_sessions_are_as_good_as_ended_and_swept_away_at_the_next_sign_in(
+def test_expired_sessions_are_as_good_as_ended(
     app: App, client: FlaskClient, pairs: list[Pair]
 ) -> None:
-    newest, _, oldest = (item["id"] for item in listed(client, pairs[2]))
+    *_, oldest = (item["id"] for item in listed(client, pairs[2]))
     run(app, "UPDATE sessions SET expires_at = now() WHERE id = :id", id=oldest)
     assert [item["id"] > oldest for item in listed(client, pairs[2])] == [True, True]
     found(client.delete(f"{URL}{oldest}", headers=bearer(pairs[2])), 404)
-    assert run(app, "SELECT min(id) FROM sessions") == oldest
-    pair_of(client)
-    assert run(app, "SELECT array_agg(id ORDER BY id) FROM sessions")[:2] == [newest - 1, newest]
 
 
 def test_sessions_are_paged(client: FlaskClient, pairs: list[Pair]) -> None:

@@ -88,14 +88,23 @@ def test_all_sessions_end_in_a_constant_number_of_statements(
     assert len(statements) == 1
 
 
-def test_what_has_expired_is_hidden_at_once_and_swept_away_by_the_next_one(context: None) -> None:
+def test_what_has_expired_is_hidden_at_once_and_swept_away_later(context: None) -> None:
     ada, bob = make_user(), make_user()
     old, fresh, other = begin(ada)[0], begin(ada)[0], begin(bob)[0]
     for session in (old, other):
         session.expires_at = func.now()
     db.session.flush()
     assert (sessions_of(ada.id), sessions_of(bob.id)) == ([fresh.id], [])
-    new = begin(ada)[0]
-    assert sessions_of(ada.id) == [fresh.id, new.id]
-    left = db.session.scalars(select(Session.id).order_by(Session.id)).all()
-    assert left == [fresh.id, new.id]
+    assert service.sweep_expired() is False
+    assert db.session.scalars(select(Session.id)).all() == [fresh.id]
+
+
+def test_sweeping_says_whether_there_may_be_more(
+    context: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "PORTION", 2)
+    ada = make_user()
+    for _ in range(3):
+        begin(ada)[0].expires_at = func.now()
+    db.session.flush()
+    assert [service.sweep_expired() for _ in range(2)] == [True, False]

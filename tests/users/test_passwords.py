@@ -13,10 +13,10 @@ from flask.testing import FlaskClient
 
 from project.db import db
 from project.http.app import App
-from project.users import credentials, passwords
+from project.users import passwords
 from project.users.models import PasswordReset, User
 from tests.users.conftest import Member, enter
-from tests.users.make import HASHED, PASSWORD
+from tests.users.make import HASHED, PASSWORD, begun
 
 URL = "/api/v1/users/"
 LOGIN = "/api/v1/auth/login"
@@ -73,7 +73,7 @@ def test_a_common_password_is_refused_wherever_one_is_set(
     monkeypatch.setitem(app.config, "REGISTRATION", "open")
     ada = enter(app, username="ada", email="ada@example.org")
     with app.app_context():
-        _, token = credentials.begin_reset("ada@example.org")
+        token = begun("ada@example.org")
         db.session.commit()
     new = {"username": "eve", "email": "eve@example.org", "password": password}
     own = {"current_password": PASSWORD, "password": password}

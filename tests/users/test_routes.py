@@ -15,13 +15,12 @@ from project.db import db
 from project.http.app import App
 from project.posts.models import Post
 from project.sessions.models import RefreshToken, Session
-from project.users import credentials
 from project.users.models import PasswordReset, User
 from tests.answers import problem
 from tests.posts.make import make_post
 from tests.sessions.make import begin
 from tests.users.conftest import Member, enter
-from tests.users.make import HASHED, PASSWORD, make_user
+from tests.users.make import HASHED, PASSWORD, begun, make_user
 
 URL = "/api/v1/users/"
 ME = f"{URL}me"
@@ -489,7 +488,7 @@ def test_a_new_password_from_a_superuser_ends_every_session_and_signs_in(
 ) -> None:
     with app.app_context():
         refresh_token = tokens.issue(*begin(db.session.get_one(User, ada.id)))["refresh_token"]
-        _, reset = credentials.begin_reset("ada@exämple.org")
+        reset = begun("ada@exämple.org")
         db.session.commit()
     answer = client.patch(f"{URL}{ada.id}", json={"password": OTHER}, headers=root.headers)
     assert found(answer)["version"] == 2
@@ -545,7 +544,7 @@ def test_with_an_account_goes_all_that_belongs_to_it(
     before = rows()
     with app.app_context():
         begin(db.session.get_one(User, ada.id))
-        credentials.begin_reset("ada@exämple.org")
+        begun("ada@exämple.org")
         make_post(author_id=ada.id)
         db.session.commit()
     assert rows() == [before[0] + 1, before[1] + 1, before[2] + 1, before[3] + 1]
