@@ -15,7 +15,7 @@ REGISTER = "/api/v1/auth/register"
 SOLD: Call = {"json": {"quantity": -2, "reason": "sold"}}
 CHAIR: Call = {"json": {"name": "Chair", "price": "9.90", "stock": 3}}
 ONCE: dict[str, tuple[str, str, Call, list[str]]] = {  # each with the events it tells
-    "created": ("POST", PRODUCTS, CHAIR, ["product.created"]),
+    "created": ("POST", PRODUCTS, CHAIR, ["product.created", "stock.adjusted"]),
     "moved": ("POST", "LAMP/stock/movements/", SOLD, ["stock.adjusted"]),
     "adjusted": ("PATCH", "LAMP/stock?quantity=-2", {}, ["stock.adjusted"]),
     "renamed": ("PATCH", "LAMP", {"json": {"name": "Torch"}}, ["product.updated"]),
