@@ -16,11 +16,12 @@ Answer = int | Callable[[BaseHTTPRequestHandler], None]
 
 @dataclass
 class Received:
-    """A request as it came."""
+    """A request as it came, and what it said if it was judged at once."""
 
     path: str
     headers: dict[str, str]
     body: bytes
+    said: Any = None
 
     @property
     def id(self) -> str:
@@ -33,11 +34,15 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Answers with the statuses, or as the functions do, in turn; the last one holds on."""
+    """Answers with the statuses, or as the functions do, in turn; the last one holds on.
+
+    secret: what to judge requests by as they come, since in five minutes they are too old.
+    """
 
     answers: list[Answer] = field(default_factory=lambda: [204])
     tls: ssl.SSLContext | None = None
     received: list[Received] = field(default_factory=list)
+    secret: str = ""
 
     def __enter__(self) -> Self:
         receiver = self
@@ -75,7 +80,10 @@ class Receiver:
     def receive(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.received.append(Received(request.path, headers, body))
+        came = Received(request.path, headers, body)
+        if self.secret:
+            came.said = came.document(self.secret)
+        self.received.append(came)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, int):
             say(answer)(request)

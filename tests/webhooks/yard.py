@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
@@ -11,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
@@ -34,11 +33,13 @@ class Yard:
     def __init__(self, server: Server, receiver: Receiver) -> None:
         self.server, self.receiver = server, receiver
         self.headers = server.sign_in()
+        self.connection = server.connect()
+        self.connection.autocommit = True
         self.random = random.Random(5)
         self.kills = 0
         self.product = self._made("products", name="Lamp", price="1", stock=999_999)["id"]
         hook = {"url": receiver.url, "event_types": ["stock.adjusted"]}
-        self.secret = self._made("webhooks", **hook)["secret"]
+        receiver.secret = self._made("webhooks", **hook)["secret"]
         self.workers: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -49,6 +50,7 @@ class Yard:
         for worker in self.workers:
             worker.kill()
             worker.wait()
+        self.connection.close()
 
     def _start(self) -> subprocess.Popen[bytes]:
         with self.server.log.open("ab") as log:
@@ -95,11 +97,9 @@ class Yard:
             pass  # killed: whether it was done, the ledger knows
 
     def ask(self, statement: str) -> list[Any]:
-        with closing(self.server.connect()) as connection, connection.cursor() as cursor:
+        with self.connection.cursor() as cursor:
             cursor.execute(statement)
-            rows = [row[0] for row in cursor.fetchall()] if cursor.description else []
-            connection.commit()
-            return rows
+            return [row[0] for row in cursor.fetchall()] if cursor.description else []
 
     def round(self, count: int) -> None:
         """Movements, one of which arrives at least; then a kill at any moment."""
@@ -120,7 +120,7 @@ class Yard:
                 "UPDATE webhook_deliveries SET leased_until = now() "
                 f"WHERE leased_until < now() + interval '{LEASE.seconds - lease} seconds'"
             )
-            time.sleep(0.05)
+            time.sleep(0.1)
 
     def settled(self) -> bool:
         """Whether nothing is under way."""
@@ -132,16 +132,14 @@ class Yard:
         """Each committed movement has arrived, whole, signed and under one id; and no other."""
         arrived: dict[int, list[Received]] = defaultdict(list)
         for each in self.receiver.received:
-            arrived[each.document(self.secret)["data"]["movement_id"]].append(each)
+            arrived[each.said["data"]["movement_id"]].append(each)
         kept = self.ask("SELECT id FROM stock_movements WHERE kind = 'adjustment'")
         assert sorted(arrived) == sorted(kept)
         assert all(len({(each.id, each.body) for each in same}) == 1 for same in arrived.values())
         assert len({same[0].id for same in arrived.values()}) == len(kept)
         refused = "SELECT count(*) FROM events WHERE data::text LIKE '%1000000%'"
         assert self.ask(refused) == [0]
-        assert all(
-            json.loads(each.body)["data"]["quantity"] == -1 for each in self.receiver.received
-        )
+        assert all(each.said["data"]["quantity"] == -1 for each in self.receiver.received)
         return len(self.receiver.received) - len(kept)
 
 
