@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import exists, func, select
 
 from project.db import Event, announce, db, note, revise, revision
+from project.jobs import enqueue
 from project.webhooks import dispatch, keys
 from project.webhooks.models import Delivery, Webhook
 from project.webhooks.transport import Reply
@@ -110,3 +111,4 @@ def _disable(id: int, reason: str) -> None:
     disabled = revision(Webhook, values, Webhook.id == id, Webhook.is_active)
     if db.session.scalar(disabled.returning(Webhook.id)) is not None:
         announce("webhook.disabled", webhook_id=id, reason=reason)
+        enqueue("webhooks.tell_of_end", webhook_id=id)

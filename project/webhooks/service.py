@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, case, func, null, select
 
-from project.db import fetch, note, remove, revise, save
+from project.db import db, fetch, note, remove, revise, save
 from project.errors import Invalid
 from project.users.models import User
 from project.webhooks import keys
@@ -68,6 +68,14 @@ def rotate_secret(id: int, versions: Collection[int] | None = None) -> Webhook:
     webhook.secret = keys.renew(id)
     note("webhook.secret_rotated", webhook_id=id, version=webhook.version)
     return webhook
+
+
+def disabled(id: int) -> tuple[Webhook, User] | None:
+    """A webhook that is disabled still, and who made it, if that is somebody who may resume it."""
+    found = select(Webhook, User).join(User, User.id == Webhook.creator_id)
+    found = found.where(Webhook.id == id, Webhook.disabled_at.is_not(None))
+    row = db.session.execute(found.where(User.is_active, User.is_superuser)).first()
+    return None if row is None else (row[0], row[1])
 
 
 def _activated(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,13 +7,16 @@ from time import time
 
 from flask import current_app
 
-from project.db import transacted, transaction
+from project import mail
+from project.db import reading, transacted, transaction
 from project.http.fields import spell
 from project.jobs import chore, task
-from project.webhooks import attempts, signing, transport
+from project.webhooks import attempts, service, signing, transport
 from project.webhooks.attempts import Message
 from project.webhooks.dispatch import dispatch
 from project.webhooks.transport import Reply
+
+WHY = {"gone": "answered 410 Gone", "failing": "has taken nothing for three days"}
 
 chore(seconds=1)(dispatch)
 
@@ -29,6 +32,19 @@ def deliver(delivery_id: int, by_hand: bool = False) -> None:
     if message is not None:
         reply = _send(message)
         transacted(partial(attempts.end, delivery_id, reply))
+
+
+@task("webhooks.tell_of_end", waits=mail.WAITS, outside=True)
+def tell_of_end(webhook_id: int) -> None:
+    """Mail to who made a webhook that it was disabled, and how to resume it."""
+    with reading():
+        found = service.disabled(webhook_id)
+        if found is None:
+            return
+        webhook, user = found
+        told = {"description": webhook.description, "why": WHY[webhook.disabled_reason or ""]}
+        to = user.email
+    mail.deliver("webhook_disabled", to=to, webhook_id=webhook_id, **told)
 
 
 def _send(message: Message) -> Reply:

@@ -19,6 +19,7 @@ WORDS: dict[str, dict[str, Any]] = {
     "password_changed": {"username": "ada", "at": "3 May 2026, 08:09 UTC"},
     "reset": {"username": "ada", "token": "t0k3n", "page": "https://shop.example/?token=t0k3n"},
     "welcome": {"username": "ada"},
+    "webhook_disabled": {"webhook_id": "3", "description": "Orders lamps", "why": "is gone"},
 }
 NAMES = sorted({name.partition(".")[0] for name in TEMPLATES.list_templates()} - {"layout"})
 

@@ -223,7 +223,8 @@ def test_attempts_are_spread_over_three_days(receiver: Receiver, send: Send) -> 
         assert (found.attempts, found.status) == (number, "pending")
         assert wait <= pause <= wait * 1.1 + 1
         make_due()
-    assert send() == 1
+    send()
+    assert len(receiver.received) == len(WAITS) + 1
     assert (delivery().status, delivery().next_attempt_at) == ("failed", None)
     assert 3 * DAY <= timedelta(seconds=sum(WAITS)) <= 4 * DAY
     make_due()
@@ -286,7 +287,8 @@ def test_an_endpoint_that_takes_nothing_is_disabled_and_this_is_told(
     send()
     assert webhook().is_active
     use_up(send)
-    assert send() == 2
+    send()
+    assert len(receiver.received) == 3  # the fourth attempt would be after its end
     assert (webhook().is_active, webhook().disabled_reason) == (False, "failing")
     assert webhook().version == 2
     told = db.session.scalars(select(Event).where(Event.type == "webhook.disabled")).one()
