@@ -45,7 +45,7 @@ def init() -> None:
     stream: TextIO = _StandardError()  # type: ignore[assignment]  # because it forwards
     structlog.configure(
         processors=[*SHARED, structlog.processors.JSONRenderer()],
-        logger_factory=structlog.PrintLoggerFactory(stream),
+        logger_factory=structlog.WriteLoggerFactory(stream),  # a line at once: workers share a log
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.WARNING if _at_terminal() else logging.INFO
         ),
