@@ -24,7 +24,7 @@ STATUSES = ("todo", "doing", "succeeded", "failed", "cancelled", "aborted")
 
 
 class Queued(Base):
-    """A row of Procrastinate's own table, which is changed by its functions only."""
+    """A row of Procrastinate's own table: its functions change it, and we forget its arguments."""
 
     __tablename__ = "procrastinate_jobs"
 
@@ -34,6 +34,7 @@ class Queued(Base):
         ENUM(*STATUSES, name="procrastinate_job_status", create_type=False)
     )
     attempts: Mapped[int]
+    arguments: Mapped[Any] = mapped_column("args", JSONB, deferred=True)
     scheduled_at: Mapped[datetime | None]
     worker_id: Mapped[int | None] = mapped_column(BigInteger)
 

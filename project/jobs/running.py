@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from project import origin
 from project.db import aside, db, lift_limits, transacted, transaction
 from project.errors import Contended, Refusal, Refused
-from project.jobs.models import Job
+from project.jobs.models import Job, Queued
 from project.jobs.registry import Chore, Task
 
 BROKEN = "Something broke on our side; request id {} finds it in the log."
@@ -108,8 +108,10 @@ def _begin(id: int) -> None:
 
 
 def _finish(id: int, result: Any) -> None:
+    """Tell that it is done; and forget of whom it was, since arguments may hold an address."""
     told = {"result": result, "error": None, "progress": 100, "finished_at": func.clock_timestamp()}
     db.session.execute(update(Job).where(Job.id == id).values(told))
+    db.session.execute(update(Queued).where(Queued.id == id).values(arguments={}))
 
 
 def _told(error: Exception) -> dict[str, Any]:

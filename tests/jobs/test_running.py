@@ -50,6 +50,7 @@ def test_a_job_is_done_as_who_asked_and_under_the_same_request_id(
     done = job(id)
     assert (done.status, done.attempts, done.progress) == ("succeeded", 1, 100)
     assert (done.result, done.error, done.actor_id) == ({"told": "hello"}, None, 7)
+    assert db.session.scalar(select(Queued.arguments)) == {}
     assert done.finished_at is not None
     assert told() == [("hello", "ada")]
     [line] = [line for line in capsys.readouterr().err.splitlines() if '"job.done"' in line]
