@@ -23,6 +23,7 @@ def test_all_that_was_committed_arrives_though_two_hundred_are_killed(yard: Yard
     for number in range(1, KILLS + 1):
         yard.round(4)  # the last of which is refused
         if number % 10 == 0:
+            yard.sign_in_again()  # before the token is too old
             print(f"{number} kills, {len(yard.receiver.received)} deliveries", flush=True)
     yard.wait(yard.settled, lease=LEASE.seconds)
     again = yard.judge()

@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from config import ROOT
 from project.webhooks.deliveries import LEASE
 from tests.conftest import SECRET, cloned
 from tests.server import Server
+from tests.users.make import PASSWORD
 from tests.webhooks.receiver import Received, Receiver
 
 SHORT = {"reason": "nobody has so many", "quantity": -1_000_000}
@@ -64,6 +65,15 @@ class Yard:
         assert status == 201, made
         return made
 
+    def sign_in_again(self) -> None:
+        """At a server one of whose processes may just be dying."""
+        credentials = {"login": "admin", "password": PASSWORD}
+        pair = None
+        while pair is None:
+            with suppress(OSError, HTTPException):
+                _, pair, _ = self.server.call("POST", "/api/v1/auth/login", credentials)
+        self.headers = {"Authorization": f"Bearer {pair['access_token']}"}
+
     def kill(self) -> None:
         """A worker most of the time, else a process of the server; another takes its place."""
         if self.random.random() < 0.7:
@@ -91,8 +101,8 @@ class Yard:
         body = SHORT if number % 4 == 3 else {"quantity": -1, "reason": "sold"}
         path = f"/api/v1/products/{self.product}/stock/movements/"
         try:
-            status, _, _ = self.server.call("POST", path, body, self.headers)
-            assert status in (201, 400)
+            status, said, _ = self.server.call("POST", path, body, self.headers)
+            assert status in (201, 400), said
         except (OSError, HTTPException):
             pass  # killed: whether it was done, the ledger knows
 
