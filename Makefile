@@ -34,6 +34,9 @@ bench: .venv/development  ## requests per second and CPU per request, on this ma
 bench-ledger: .venv/development  ## a year of invoice lines through the ledger: make bench-ledger CATALOGUE=… LINES=…
 	$(PY) -m tests.bench_ledger $(CATALOGUE) $(LINES)
 
+bench-files: .venv/development  ## how long large files take in and out, and how much memory: FILE=… COLUMNS=… for one of yours
+	$(PY) -m tests.bench_files $(if $(FILE),--file $(FILE) --columns '$(COLUMNS)')
+
 lock: .venv/development  ## renew both locks from their .in files
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements.in -o requirements.txt
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements-dev.in -o requirements-dev.txt
@@ -54,4 +57,4 @@ lock: .venv/development  ## renew both locks from their .in files
 	@$(INSTALL) requirements-dev.txt
 	@touch $@
 
-.PHONY: run test lint format fuzz soak bench bench-ledger lock
+.PHONY: run test lint format fuzz soak bench bench-ledger bench-files lock

@@ -13,11 +13,12 @@ from project.db.session import db, pool_patience
 from project.errors import Unavailable
 
 BATCH = 500  # rows; with the longest texts some megabytes
-PATIENCE = 60  # seconds that a reader may pause: the server then ends the transaction
+PATIENCE = 60  # seconds that a reader may pause, or a batch may take to be found; then it is over
 LONGEST = 1_800  # seconds in all: as long as a snapshot is held, nothing behind it is cleaned up
 
 LIMITS = select(
     func.set_config("transaction_read_only", "on", True),
+    func.set_config("statement_timeout", f"{PATIENCE}s", True),  # each batch is one
     func.set_config("idle_in_transaction_session_timeout", f"{PATIENCE}s", True),
 )
 

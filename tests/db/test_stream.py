@@ -120,10 +120,14 @@ def test_a_reader_may_pause_but_not_for_ever(bench: Bench, monkeypatch: pytest.M
             next(batches)
 
 
-def test_a_reader_may_pause_longer_than_a_request(bench: Bench) -> None:
-    setting = select(func.current_setting("idle_in_transaction_session_timeout"))
+@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "statement_timeout"])
+def test_a_reader_and_a_batch_may_take_longer_than_a_request(bench: Bench, limit: str) -> None:
+    """A filter may pass over millions of rows between two batches, and nothing may fail there."""
+    setting = select(func.current_setting(limit))
     with closing(Stream(setting)) as found:
         assert names(found) == ["1min"]
+    assert db.session.scalar(setting) != "1min"
+    db.session.rollback()
 
 
 def test_a_stream_ends_when_it_has_taken_too_long(
