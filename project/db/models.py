@@ -40,3 +40,8 @@ class Item(Base):
     version: Mapped[int] = mapped_column(server_default="1", sort_order=1)
     created_at: Mapped[Instant] = mapped_column(sort_order=1)
     updated_at: Mapped[Instant] = mapped_column(sort_order=1)
+
+    @property
+    def tag(self) -> str:
+        """What tells this state of the row from all others, in an ETag for example."""
+        return f"{self.id}-{self.version}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
 from project.db.models import Base, Item
 from project.db.session import db
@@ -87,7 +87,9 @@ def revise_if(
 ) -> Kept | None:
     """Revise, unless the condition does not hold: then None, and the row is locked as it is."""
     changed = revision(model, values, *named(model, id, versions), condition)
-    row = attempt(changed.returning(model), model, id, versions)
+    # by a CTE, since RETURNING leaves out what is computed of a row
+    done = aliased(model, changed.returning(*inspect(model).local_table.c).cte("changed"))
+    row = attempt(select(done), model, id, versions)
     return row and row[0]
 
 
@@ -111,7 +113,11 @@ def revision(
 
 
 def attempt(
-    statement: Executable, model: type[Item], id: int, versions: Collection[int] | None = None
+    statement: Executable,
+    model: type[Kept],
+    id: int,
+    versions: Collection[int] | None = None,
+    judged: Callable[[Kept], Executable] | None = None,
 ) -> Row[Any] | None:
     """The row answered by a statement that changes row `id` if it may, else None.
 
@@ -119,12 +125,16 @@ def attempt(
     and writes then lets two writers pass. Only a refusal asks more: it locks the row, and tries
     once again, for the row may have become what it must be between the two statements.
     Raises NotFound, and Stale for another version.
+
+    judged: what is to be tried then, made of the row as it is locked.
     """
-    fresh = statement.execution_options(populate_existing=True, synchronize_session=False)
-    if id <= INT8 and (row := db.session.execute(fresh).first()):
+    fresh = {"populate_existing": True, "synchronize_session": False}
+    if id <= INT8 and (row := db.session.execute(statement, execution_options=fresh).first()):
         return row
-    _compare(fetch(model, id, lock=True), versions)
-    return db.session.execute(fresh).first()
+    locked = fetch(model, id, lock=True)
+    _compare(locked, versions)
+    again = statement if judged is None else judged(locked)
+    return db.session.execute(again, execution_options=fresh).first()
 
 
 def remove(model: type[Kept], id: int, versions: Collection[int] | None = None) -> None:
@@ -156,5 +166,5 @@ def count(found: Select[Any]) -> int:
 def _compare(row: Item, versions: Collection[int] | None) -> None:
     """The version of a row that is locked, so that what is found stays so."""
     if versions is not None and row.version not in versions:
-        kind, tag = type(row).__name__, f'"{row.id}-{row.version}"'
-        raise Stale(f"{kind} {row.id} has changed, its ETag is {tag} now; read it again")
+        changed = f"{type(row).__name__} {row.id} has changed"
+        raise Stale(f'{changed}, its ETag is "{row.tag}" now; read it again')

@@ -59,7 +59,9 @@ PARAMETERS = {
 }
 HEADERS = {
     "RequestId": _text("Names this request in the logs.", SOME_ID, pattern="^[!-~]{1,128}$"),
-    "ETag": _text("The version answered (strong).", '"1-1"', pattern='^"[0-9]+-[0-9]+"$'),
+    "ETag": _text(
+        "The version answered (strong).", '"1-1"', pattern='^"[0-9]+-[0-9]+(-[0-9a-z]+)?"$'
+    ),
     "Location": _text("Where the new item lives.", "/api/v1/products/1", format="uri-reference"),
     "ContentDisposition": _text("What to call the file.", "attachment; filename=products.csv"),
     "RetryAfter": {

@@ -9,19 +9,23 @@ from flask import Response, request
 
 
 def tag(item: Any) -> str:
-    """The opaque part of an item's ETag."""
-    return f"{item.id}-{item.version}"
+    """The opaque part of an item's ETag: id and version, and what the item itself adds to them."""
+    return str(getattr(item, "tag", f"{item.id}-{item.version}"))
 
 
 def expected(id: int) -> frozenset[int] | None:
     """The versions of item `id` that If-Match names; None when any will do.
 
-    The comparison itself belongs into the UPDATE: see `db.revise`.
+    What stands behind the version, where a document depends on more, is not compared: it is no
+    change of the item. The comparison itself belongs into the UPDATE: see `db.revise`.
     """
     sent = request.if_match
     if "If-Match" not in request.headers or sent.star_tag:
         return None
-    ours = (re.fullmatch(rf"{id}-([1-9][0-9]{{0,17}})", name or "") for name in sent.as_set())
+    ours = (
+        re.fullmatch(rf"{id}-([1-9][0-9]{{0,17}})(-[0-9a-z]+)?", name or "")
+        for name in sent.as_set()
+    )
     return frozenset(int(found[1]) for found in ours if found)
 
 
