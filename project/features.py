@@ -30,6 +30,7 @@ from project.products import tasks as products_tasks
 from project.products.stock import cli as stock_cli
 from project.products.stock import routes as stock
 from project.profiles import routes as profiles
+from project.reservations import routes as reservations
 from project.sessions import routes as sessions
 from project.uploads import tasks as uploads_tasks
 from project.users import cli as users_cli
@@ -60,6 +61,7 @@ ROOMS = (
     Room(users.blp, "/api/v1/users", users_cli.users, tasks=users_tasks),
     Room(products.blp, "/api/v1/products", products_cli.products, tasks=products_tasks),
     Room(stock.blp, "/api/v1", stock_cli.stock),
+    Room(reservations.blp, "/api/v1/stock/reservations"),
     Room(posts.blp, "/api/v1/posts"),
     Room(profiles.blp, "/api/v1/users"),
     Room(events.blp, "/api/v1/events", tasks=events_tasks),

@@ -49,6 +49,7 @@ LONG = (
     "http/test_limits.py",
     "house/test_client.py",
     "house/test_secrets.py",
+    "reservations/test_haste.py",
     "auth/test_login.py",
     "house/test_start.py",
 )

@@ -1,19 +1,55 @@
-"""A product: a name that is unique for ever, a price, a stock that is never negative."""
+"""A product: a name that is unique for ever, a price, a stock that is never negative; and holds."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, func, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    case,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from project.db import INT4, Item, rule
+from project.db import INT4, Base, Id, Item, rule
 
 MAX_STOCK = INT4
 
 
+class Hold(Base):
+    """So many of a product that are kept for a reservation: a line of it.
+
+    until: when that ends by itself; null once the reservation is closed.
+    """
+
+    __tablename__ = "stock_holds"
+    __table_args__ = (
+        CheckConstraint("quantity > 0", name="quantity_positive"),
+        Index("ix_stock_holds_product", "product_id", "until"),
+        Index("ix_stock_holds_reservation", "reservation_id", "id"),
+    )
+
+    id: Mapped[Id]
+    reservation_id: Mapped[int] = mapped_column(ForeignKey("reservations.id"))
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"))
+    quantity: Mapped[int]
+    until: Mapped[datetime | None]
+
+
 class Product(Item):
-    """Something in the catalogue; deleting it makes it inactive."""
+    """Something in the catalogue; deleting it makes it inactive.
+
+    held_until: when the last hold of it ends, or null; see `stock/holds.py`.
+    """
 
     __tablename__ = "products"
     __table_args__ = (
@@ -45,6 +81,35 @@ class Product(Item):
     stock: Mapped[int] = mapped_column(server_default=text("0"))
     low_stock_threshold: Mapped[int | None]
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    held_until: Mapped[datetime | None]
+
+    if TYPE_CHECKING:
+        held: Mapped[int]
+
+    def __init__(self, **values: Any) -> None:
+        """New in the catalogue, so that nobody holds any of it."""
+        super().__init__(held=0, **values)
+
+    @property
+    def available(self) -> int:
+        """What nobody holds; below zero where fewer are there than were promised."""
+        return self.stock - self.held
+
+    @property
+    def tag(self) -> str:
+        """What is available is another without a new version when something is held or free."""
+        return f"{super().tag}-{self.held}" if self.held else super().tag
+
+
+_now = func.statement_timestamp()
+_sum = select(func.coalesce(func.sum(Hold.quantity), 0)).where(
+    Hold.product_id == Product.id, Hold.until > _now
+)
+# computed when read, so that a hold ends by itself; nearly all products need not look for any
+Product.held = column_property(
+    case((Product.held_until > _now, _sum.correlate_except(Hold).scalar_subquery()), else_=0),
+    expire_on_flush=False,
+)
 
 
 Index("ix_products_lower_name", func.lower(Product.name), Product.id)

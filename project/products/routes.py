@@ -25,7 +25,7 @@ from project.products.schemas import (
     validate_row,
 )
 from project.products.stock import service as stock
-from project.products.stock.routes import SOLD_OUT, TOO_MUCH
+from project.products.stock.routes import RESERVED, SOLD_OUT, TOO_MUCH
 from project.products.stock.routes import blp as ledger
 from project.sheets import Malformed
 
@@ -162,7 +162,7 @@ def restore_product(id: int) -> Product:
 @blp.once_for("stock")
 @blp.arguments(StockQuery, "query")
 @blp.item(ProductOut)
-@blp.refuses(SOLD_OUT, TOO_MUCH, MISSING, MOVED_ON)
+@blp.refuses(SOLD_OUT, RESERVED, TOO_MUCH, MISSING, MOVED_ON)
 def adjust_stock(id: int, **moved: Any) -> Product:
     """Add to the stock of a product, or take from it"""
     return stock.adjust(id, **moved, versions=etag.expected(id))[0]

@@ -50,6 +50,14 @@ class ProductPatch(Patch, ProductIn):
 class ProductOut(Stored, ProductIn):
     """A product as it is answered."""
 
+    available = Int(
+        example=12,
+        metadata={
+            "description": "What of the stock nobody has reserved; below zero where fewer are "
+            "there than were."
+        },
+    )
+
 
 class ProductQuery(Query):
     """Which products."""

@@ -18,6 +18,7 @@ DOMAIN = {
     *("duplicate_name", "insufficient_stock", "stock_limit", "stale_version"),
     *("duplicate_email", "duplicate_username", "wrong_password", "invalid_reset_token"),
     *("own_account", "last_superuser", "stale_stock", "batch_refused", "already_reversed"),
+    "reservation_closed",
     "malformed_file",  # what CSV is, no schema can say
 }
 UNSAYABLE = {  # which passwords are common, which addresses exist, what a cursor is, what was

@@ -34,6 +34,8 @@ WRITABLE = {  # every field of every body: one more is one more thing that calle
     "count_stock": "counted reason",
     "create_webhook": "url description event_types is_active",
     "patch_webhook": "url description event_types is_active",
+    "create_reservation": "lines ttl_seconds reference",
+    "extend_reservation": "ttl_seconds",
     "create_post": "title content is_published",
     "put_post": "title content is_published",
     "patch_post": "title content is_published",
@@ -124,7 +126,7 @@ FOLLOWING = {"password": "hashed_password", "is_published": "published_at"}
 ENDING = {"password", "is_active", "email"}  # in their wake
 ENDED = {"sessions", "refresh_tokens", "password_resets"}
 CHANCE = {"id", "created_at", "updated_at", "published_at", "access_token", "refresh_token"}
-CHANCE |= {"request_id", "secret"}
+CHANCE |= {"request_id", "secret", "expires_at"}
 LEDGER = {"stock": "stock_movements"}  # what a field leaves behind besides
 Rows = dict[tuple[str, str], dict[str, Any]]
 

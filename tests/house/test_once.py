@@ -22,6 +22,10 @@ DEMANDED = {  # with REQUIRE_IDEMPOTENCY_KEY=stock
     "count_stock",
     "create_movements",
     "reverse_movement",
+    "create_reservation",
+    "commit_reservation",
+    "release_reservation",
+    "extend_reservation",
 }
 
 

@@ -27,6 +27,7 @@ from tests.server import Server
 PEOPLE = ["ada", "bob", "eve", "root"]  # bob is whom things belong to, root is a superuser
 VIEWERS = ["", *PEOPLE]
 LAST = ["change_password", "delete_session", "logout", "logout_all", "set_status", "delete_user"]
+CLOSING = {"commit_reservation", "release_reservation"}
 TOKENS = {"login", "refresh"}  # what these answer is for the caller's eyes
 KEYS = {"create_webhook", "rotate_secret"}  # and these, one secret
 PASSWORD = "Tr0ub4dor-{0}-&3"
@@ -142,6 +143,7 @@ class Ledger:
         product = self.call("create_product", "bob", self.valid("create_product"))["id"]
         lines = [{"product_id": product, "quantity": -1, "reason": "sold"}]
         [movement] = self.call("create_movements", "bob", {"movements": lines})["movements"]
+        held = {"lines": [{"product_id": product, "quantity": 1}]}
         self.sign_in("root")
         webhook = self.call("create_webhook", "root", self.valid("create_webhook"))
         at = f"/api/v1/webhooks/{webhook['id']}"
@@ -151,6 +153,7 @@ class Ledger:
             "session": self.call("list_sessions", "bob")["items"][-1]["id"],
             "product": product,
             "movement": movement["id"],
+            "reservation": self.call("create_reservation", "bob", held)["id"],
             "job": self.job("bob"),
             "webhook": webhook["id"],
             "delivery": self.call("test_webhook", "root", path=f"{at}/test")["id"],
@@ -221,7 +224,8 @@ def tried(ledger: Ledger, operation: str, viewer: str) -> None:
         ledger.call(operation, viewer, sent["data"], path=path, headers=headers)
     else:
         ledger.call(operation, viewer, ledger.valid(operation, viewer), path=path)
-    if operation.startswith("delete_") and operation != "delete_user":
+    ends = operation.startswith("delete_") and operation != "delete_user"
+    if ends or operation in CLOSING:
         ledger.renew()
 
 

@@ -15,6 +15,7 @@ from project.db import db
 from project.http.app import App
 from project.jobs import enqueue
 from project.products.stock import service as stock
+from project.reservations import service as reservations
 from project.sessions.models import Session
 from project.users.models import User
 from project.webhooks import deliveries
@@ -68,6 +69,7 @@ class World:
             "product": product.id,
             "job": enqueue(laboratory.TELL, told="something").id,
             "movement": stock.move([{"product_id": product.id, "quantity": 1}]).id,
+            "reservation": reservations.create([{"product_id": product.id, "quantity": 1}], 900).id,
             "draft": make_post(author=owner, title="A draft").id,
             "webhook": webhook.id,
             "delivery": deliveries.test(webhook.id).id,
@@ -111,6 +113,9 @@ class World:
                 "movements": [{"product_id": self.things["product"], "quantity": -2}]
             },
             "count_stock": {"counted": 13},
+            "create_reservation": {
+                "lines": [{"product_id": self.things["product"], "quantity": 2}]
+            },
         }
         call = accepted(self.operations[operation])
         if operation == "import_products":

@@ -1,9 +1,11 @@
-"""Many movements at once: all of them or none, in two statements whatever their number."""
+"""Many movements at once: all of them or none, in two statements whatever their number.
+
+A third counts what is held, where something may be.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -21,13 +23,12 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 
 from project.db import db, revision
-from project.errors import NotFound, Refusal, Refused
 from project.products.models import MAX_STOCK, Product
 from project.products.stock import events
-from project.products.stock.ledger import MOVEMENTS, PRODUCTS, record, refusal
+from project.products.stock.claims import Line, claim, sums
+from project.products.stock.ledger import MOVEMENTS, PRODUCTS, record
 from project.products.stock.models import Movement
 
-Line = Mapping[str, Any]
 Told = Row[Movement, int, int | None]  # the movement; stock and threshold of its product after all
 CELLS: dict[str, Any] = {
     "id": BigInteger,
@@ -38,56 +39,20 @@ CELLS: dict[str, Any] = {
 }
 
 
-class BatchRefused(Refused):
-    """Lines were refused, so none was written; `errors` names each of them."""
-
-    code = "batch_refused"
-
-
-def write(lines: Sequence[Line]) -> list[Movement]:
+def write(
+    lines: Sequence[Line], *, name: str = "movements", reserved: bool = False
+) -> list[Movement]:
     """The movements of these lines, one each and in their order; raises BatchRefused.
 
-    The lines of one product are summed before they are judged.
+    The lines of one product are summed before they are judged; see `claims.claim`.
     """
-    totals: dict[int, int] = defaultdict(int)
-    for line in lines:
-        totals[line["product_id"]] += line["quantity"]
-    stocks = _hold(totals)
-    refused = dict(_judge(totals, stocks))
-    if refused:
-        raise _refuse(lines, refused)
+    stocks = claim(lines, name, reserved=reserved)
     order = sorted(range(len(lines)), key=lambda place: _goes_last(lines[place], stocks))
     written = _write([lines[place] for place in order], stocks)
     found = dict(zip(order, written, strict=True))
     told = [found[place] for place in range(len(lines))]
-    _announce(told, totals)
+    _announce(told, sums(lines))
     return [movement for movement, _, _ in told]
-
-
-def _hold(ids: Collection[int]) -> dict[int, int]:
-    """Lock the products, in the order of their ids as all do: crossing batches never deadlock."""
-    found = select(PRODUCTS.c.id, PRODUCTS.c.stock).where(PRODUCTS.c.id.in_(ids))
-    held = found.order_by(PRODUCTS.c.id).with_for_update(key_share=True)
-    return dict(db.session.execute(held).all())
-
-
-def _judge(totals: Mapping[int, int], stocks: Mapping[int, int]) -> Iterator[tuple[int, Refusal]]:
-    """The products that cannot be moved so, each with the reason."""
-    for id, total in totals.items():
-        if id not in stocks:
-            yield id, NotFound(f"Product with id {id} not found")
-        elif not 0 <= stocks[id] + total <= MAX_STOCK:
-            yield id, refusal(stocks[id], total)
-
-
-def _refuse(lines: Sequence[Line], refused: Mapping[int, Refusal]) -> BatchRefused:
-    errors = [
-        {"in": "body", "field": f"movements.{place}", "code": no.code, "message": no.sentence}
-        for place, line in enumerate(lines)
-        if (no := refused.get(line["product_id"]))
-    ]
-    count = "1 line was" if len(errors) == 1 else f"{len(errors)} lines were"
-    return BatchRefused(f"{count} refused, and nothing was written; see errors.", errors=errors)
 
 
 def _goes_last(line: Line, stocks: Mapping[int, int]) -> bool:

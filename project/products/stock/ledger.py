@@ -5,7 +5,7 @@ What is to be announced of it is announced here too, so that no path can forget 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +15,7 @@ from sqlalchemy import (
     FromClause,
     Insert,
     Integer,
+    Select,
     cast,
     insert,
     literal,
@@ -24,9 +25,8 @@ from sqlalchemy.orm import aliased
 
 from project import origin
 from project.db import attempt, db, named, revision
-from project.errors import Refused
 from project.products.models import MAX_STOCK, Product
-from project.products.stock import events
+from project.products.stock import events, holds
 from project.products.stock.models import Movement
 
 PRODUCTS = Product.metadata.tables["products"]
@@ -71,21 +71,39 @@ def add(
     quantity: int,
     kind: str,
     *conditions: ColumnElement[bool],
+    unless: Callable[[Product], object] | None = None,
     versions: Collection[int] | None = None,
     **told: Any,
-) -> tuple[Product, Movement] | None:
-    """Add to the stock of a product, if the sum fits and all conditions hold; else None.
+) -> tuple[Product, Movement]:
+    """Add to the stock of a product, if the sum fits and all conditions hold; else raises Refused.
 
     The statement that adds judges the result: reading, adding and writing back would sell the last
-    piece twice.
+    piece twice. Only where that says no, because of what is held perhaps, the row is locked and
+    judged, and what was refused is done after all if it is possible.
+
+    unless: looks at the locked row first, and may raise a better reason.
     """
-    after = cast(Product.stock, BigInteger) + quantity
-    which = (*named(Product, id, versions), after.between(0, MAX_STOCK), *conditions)
-    changed = revision(Product, {"stock": Product.stock + quantity}, *which)
-    moved = changed.returning(*PRODUCTS.c).cte("moved")
-    line = record(moved, literal(quantity, Integer), kind, **told)
-    answer: tuple[Product, Movement] | None = _answer(moved, line, id, versions)
-    return answer
+
+    def moving(*limits: ColumnElement[bool]) -> Select[Product, Movement]:
+        which = (*named(Product, id, versions), *limits, *conditions)
+        changed = revision(Product, {"stock": Product.stock + quantity}, *which)
+        moved = changed.returning(*PRODUCTS.c).cte("moved")
+        return _both(moved, record(moved, literal(quantity, Integer), kind, **told))
+
+    def judged(product: Product) -> Select[Product, Movement]:
+        if unless is not None:
+            unless(product)
+        taken = quantity < 0 and product.held_until is not None
+        held = holds.of([id]).get(id, 0) if taken else 0
+        if not held <= product.stock + quantity <= MAX_STOCK:
+            raise holds.refusal(product.stock, quantity, held)
+        return moving()
+
+    fits = (cast(Product.stock, BigInteger) + quantity).between(0, MAX_STOCK)
+    first = moving(fits) if quantity > 0 else moving(fits, holds.free())
+    row: Any = attempt(first, Product, id, versions, judged)
+    assert row is not None  # because the row is ours, and `judged` has found nothing to refuse
+    return _told(row)
 
 
 def put(
@@ -105,26 +123,22 @@ def put(
     changed = revision(Product, values, *which)
     moved = changed.returning(*PRODUCTS.c, held.c.stock.label("before")).cte("moved")
     line = record(moved, moved.c.stock - moved.c.before, "count", **told)
-    answer: tuple[Product, Movement | None] | None = _answer(moved, line, id, versions)
-    return answer
+    row: Any = attempt(_both(moved, line), Product, id, versions)
+    return None if row is None else _told(row)
 
 
-def refusal(stock: int, quantity: int) -> Refused:
-    """Why this quantity cannot be added to this stock."""
-    if quantity > 0:
-        return Refused(f"Stock would exceed {MAX_STOCK}", code="stock_limit")
-    sentence = f"Insufficient stock. Current: {stock}, Requested: {-quantity}"
-    return Refused(sentence, code="insufficient_stock")
-
-
-def _answer(moved: CTE, line: Insert, id: int, versions: Collection[int] | None) -> Any:
-    """Run both, which is all or nothing; announce and answer the product and its line."""
+def _both(moved: CTE, line: Insert) -> Select[Product, Movement]:
+    """Run both, which is all or nothing, and answer the product and its line."""
     written = line.returning(*MOVEMENTS.c).cte("written")
     product, movement = aliased(Product, moved), aliased(Movement, written)
-    both = select(product, movement).outerjoin(movement, movement.product_id == product.id)
-    row: Any = attempt(both, Product, id, versions)
-    if row is not None and row[1] is not None:
-        after, told = row
-        events.moved(told)
-        events.fell(id, after.stock - told.quantity, after.stock, after.low_stock_threshold)
-    return row
+    return select(product, movement).outerjoin(movement, movement.product_id == product.id)
+
+
+def _told(row: Any) -> tuple[Product, Any]:
+    """The product and its line, which are announced."""
+    product, movement = row
+    if movement is not None:
+        events.moved(movement)
+        before = product.stock - movement.quantity
+        events.fell(product.id, before, product.stock, product.low_stock_threshold)
+    return product, movement

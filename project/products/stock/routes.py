@@ -26,6 +26,9 @@ blp = Blueprint("stock", __name__, description="Stock, and the ledger that it ad
 MISSING = NotFound("Product with id 9 not found")
 UNKNOWN = NotFound("Movement with id 9 not found")
 SOLD_OUT = Refused("Insufficient stock. Current: 5, Requested: 10", code="insufficient_stock")
+RESERVED = Refused(
+    "Insufficient stock. Current: 5, Reserved: 3, Requested: 4", code="insufficient_stock"
+)
 TOO_MUCH = Refused("Stock would exceed 2147483647", code="stock_limit")
 UNEXPECTED = service.StockMoved("The stock of product 1 is 5 now; read it again")
 REVERSED = Conflict("Movement 1 has been reversed already", code="already_reversed")
@@ -66,7 +69,7 @@ def list_movements_of_product(id: int, **query: Any) -> Select[Movement]:
 @blp.once_for("stock")
 @blp.arguments(MovementIn)
 @blp.created(MovementOut, at="stock.get_movement")
-@blp.refuses(SOLD_OUT, TOO_MUCH, MISSING, UNEXPECTED)
+@blp.refuses(SOLD_OUT, RESERVED, TOO_MUCH, MISSING, UNEXPECTED)
 def create_movement(values: dict[str, Any], id: int) -> Movement:
     """Add to the stock of a product, or take from it, for a reason"""
     return service.adjust(id, **values)[1]
@@ -124,7 +127,7 @@ def get_movement(id: int) -> Movement:
 @blp.signed_in
 @blp.once_for("stock")
 @blp.created(MovementOut, at="stock.get_movement")
-@blp.refuses(SOLD_OUT, TOO_MUCH, UNKNOWN, REVERSED)
+@blp.refuses(SOLD_OUT, RESERVED, TOO_MUCH, UNKNOWN, REVERSED)
 def reverse_movement(id: int) -> Movement:
     """Take a movement back, by its opposite
 

@@ -12,13 +12,12 @@ from sqlalchemy import Select, func, select
 from project.db import db, fetch
 from project.errors import Conflict, Invalid, Stale
 from project.products.models import Product
-from project.products.stock import batch, ledger
+from project.products.stock import batch, claims, ledger
 from project.products.stock.models import REVERSED, Movement
 
 SORTABLE: dict[str, Any] = {"created_at": Movement.created_at, "id": Movement.id}
 NEWEST = "-created_at,-id"
-
-BatchRefused = batch.BatchRefused
+BatchRefused = claims.BatchRefused
 
 
 class StockMoved(Stale):
@@ -102,16 +101,17 @@ def adjust(
 ) -> tuple[Product, Movement]:
     """Add to the stock, or take from it; raises Refused, or StockMoved."""
     expected = [] if expected_stock is None else [Product.stock == expected_stock]
-    moved = ledger.add(product_id, quantity, "adjustment", *expected, versions=versions, **told)
-    if moved is None:
-        stock = fetch(Product, product_id).stock
-        if expected_stock not in (None, stock):
+
+    def moved(product: Product) -> None:
+        if expected_stock not in (None, (stock := product.stock)):
             raise StockMoved(f"The stock of product {product_id} is {stock} now; read it again")
-        raise ledger.refusal(stock, quantity)
-    return moved
+
+    return ledger.add(
+        product_id, quantity, "adjustment", *expected, unless=moved, versions=versions, **told
+    )
 
 
-def move(lines: Sequence[batch.Line], **common: Any) -> Batch:
+def move(lines: Sequence[claims.Line], **common: Any) -> Batch:
     """Write a movement for each line, or none; raises BatchRefused.
 
     common: what a line says that does not say it itself.
@@ -130,12 +130,13 @@ def count(product_id: int, counted: int, reason: str | None = None) -> Movement 
 def reverse(id: int) -> Movement:
     """Take a movement back by its opposite; raises Refused, and Conflict the second time."""
     taken = get(id)
-    moved = ledger.add(taken.product_id, -taken.quantity, "reversal", reverses_id=id)
-    if moved is None:
+
+    def reversed(_: Product) -> None:
         if db.session.scalar(select(Movement.id).where(Movement.reverses_id == id)):
             raise Conflict(REVERSED.format(reverses_id=id), code="already_reversed")
-        raise ledger.refusal(fetch(Product, taken.product_id).stock, -taken.quantity)
-    return moved[1]
+
+    back = -taken.quantity
+    return ledger.add(taken.product_id, back, "reversal", unless=reversed, reverses_id=id)[1]
 
 
 def update(id: int, values: dict[str, Any], versions: Collection[int] | None = None) -> Product:

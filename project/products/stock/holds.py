@@ -1,0 +1,50 @@
+"""What of the stock is kept for somebody: judged where stock is taken, told where it is held.
+
+A sum over holds inside an UPDATE that waited for its row would be the sum of before it waited,
+so a product itself says until when any of it may be held. Whoever changes holds locks their
+products first, in the order of ids. So whoever has locked a product, and counts in a later
+statement, counts what is held now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+
+from project.db import db
+from project.errors import Refused
+from project.products.models import MAX_STOCK, Hold, Product
+
+
+def free() -> ColumnElement[bool]:
+    """Whether nothing of a product is held, as its own row says."""
+    return or_(Product.held_until.is_(None), Product.held_until <= func.clock_timestamp())
+
+
+def of(ids: Collection[int]) -> dict[int, int]:
+    """How many are held of each of these products, which an earlier statement has locked."""
+    now = func.statement_timestamp()
+    found = select(Hold.product_id, func.sum(Hold.quantity))
+    found = found.where(Hold.product_id.in_(ids), Hold.until > now).group_by(Hold.product_id)
+    return dict(db.session.execute(found).all())
+
+
+def renew(ids: Collection[int]) -> None:
+    """Let these products, which are locked, say until when any of them is held.
+
+    Neither their version counts that nor their `updated_at`: the products are what they were.
+    """
+    last = select(func.max(Hold.until)).where(Hold.product_id == Product.id)
+    held = last.where(Hold.until > func.statement_timestamp()).scalar_subquery()
+    changed = update(Product).where(Product.id.in_(ids)).values(held_until=held)
+    db.session.execute(changed, execution_options={"synchronize_session": False})
+
+
+def refusal(stock: int, quantity: int, held: int = 0) -> Refused:
+    """Why this quantity cannot be added to this stock, of which so many are held."""
+    if quantity > 0:
+        return Refused(f"Stock would exceed {MAX_STOCK}", code="stock_limit")
+    reserved = f"Reserved: {held}, " if held else ""
+    sentence = f"Insufficient stock. Current: {stock}, {reserved}Requested: {-quantity}"
+    return Refused(sentence, code="insufficient_stock")

@@ -1,0 +1,1 @@
+"""Reservations: stock that is kept for somebody for a while."""
