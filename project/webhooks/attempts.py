@@ -34,7 +34,7 @@ class Message(NamedTuple):
     secrets: Sequence[str]
 
 
-def begin(delivery_id: int, *, by_hand: bool) -> Message | None:
+def prepare(delivery_id: int, *, by_hand: bool) -> Message | None:
     """What is to be sent, if it still is: it may be delivered, put off or deleted meanwhile.
 
     A webhook that is not active keeps its deliveries for later, but for what is sent by hand.
@@ -65,7 +65,7 @@ def end(delivery_id: int, reply: Reply) -> None:
     if delivery.status == "failed":
         _judge(delivery)
     if delivery.status == "delivered":
-        dispatch.begin(delivery.webhook_id)
+        dispatch.start(delivery.webhook_id)
 
 
 def _told(reply: Reply) -> dict[str, Any]:

@@ -55,11 +55,11 @@ def dispatch() -> bool:
     held = wanted.with_for_update(read=True, key_share=True, of=Webhook)
     made = insert(Delivery).from_select(["webhook_id", "event_id"], held).cte("made")
     count = db.session.scalar(select(func.count()).select_from(new).add_cte(made))
-    begin()
+    start()
     return count == PORTION
 
 
-def begin(webhook_id: int | None = None) -> None:
+def start(webhook_id: int | None = None) -> None:
     """Queue what is due, of one webhook or all of them, up to so many attempts for each.
 
     Webhooks are held first, and counted in a statement of its own, so that two who do this at once

@@ -28,7 +28,7 @@ def deliver(delivery_id: int, by_hand: bool = False) -> None:
     An endpoint that fails is no failure of the job: when to try again is written at the delivery.
     """
     with transaction():
-        message = attempts.begin(delivery_id, by_hand=by_hand)
+        message = attempts.prepare(delivery_id, by_hand=by_hand)
     if message is not None:
         reply = _send(message)
         transacted(partial(attempts.end, delivery_id, reply))

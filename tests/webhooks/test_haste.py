@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 
 from project.db import Event, announce, db, transaction
 from project.http.app import App
-from project.webhooks.dispatch import AT_ONCE, begin, dispatch
+from project.webhooks.dispatch import AT_ONCE, dispatch, start
 from project.webhooks.models import Delivery, Webhook
 from tests.server import Server
 from tests.webhooks.make import make_webhook
@@ -64,7 +64,7 @@ def test_who_comes_second_leaves_it_to_the_first(hook: int, hand: Any) -> None:
         assert leased() == 0
     hand.rollback()
     with transaction():
-        begin()
+        start()
     assert leased() == AT_ONCE
 
 
