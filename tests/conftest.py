@@ -35,13 +35,14 @@ from tests.users.make import make_user
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SECRET = "a secret of thirty-two bytes at least"
-FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "100", "autovacuum": "off"}
+FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "autovacuum": "off"}
 
 # What takes long begins first, so that no worker is alone with it at the end.
 LONG = (
     "embedded/test_life.py",
     "house/test_schemathesis.py",
     "webhooks/test_kills.py",
+    "jobs/test_worker.py",
     "products/test_cli.py",
     "house/test_bad_tokens.py",
     "embedded/test_places.py",
