@@ -1,4 +1,4 @@
-"""`make bench-files`: how long a great export takes, and how little memory."""
+"""`make bench-files`: how long large files take in and out, and how little memory."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def catalogue(path: Path, rows: int, size: int) -> None:
 
 
 def main() -> None:
-    """A million rows out; fifty MiB in; and a file of yours in, out, and in again."""
+    """300,000 rows in and a million out; or a file of yours in, out, and in again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--file", type=Path, help="a CSV file to import, export and import again")
@@ -172,7 +172,7 @@ def main() -> None:
 
 
 def large(folder: Path, rows: int) -> None:
-    """As many rows as are asked for, and a file as large as may be sent."""
+    """As many rows as are asked for, and a file nearly as large as may be sent."""
     path = folder / "file"
     with opened(folder / "one") as shop:
         catalogue(path, 300_000, 50 * 2**20 - 100_000)
