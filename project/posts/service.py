@@ -9,9 +9,10 @@ from sqlalchemy import Select, Text, func, null, or_, select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
-from project.db import announce, fetch, matching, remove, revise, revise_if, save
+from project.db import announce, announced, db, fetch, matching, remove, revise, revise_if, save
 from project.errors import Forbidden
 from project.posts.models import Post
+from project.users import service as users
 from project.users.models import User
 
 AUTHOR = joinedload(Post.author, innerjoin=True).load_only(User.username)  # all that is told of one
@@ -81,6 +82,14 @@ def delete(id: int, versions: Collection[int] | None = None, *, by: User) -> Non
     _own(id, by)
     remove(Post, id, versions)
     announce("post.deleted", post_id=id)
+
+
+@users.leaving
+def _leave(author_id: int) -> None:
+    """Tell of each post that the database deletes with its author."""
+    gone = select(Post.id).where(Post.author_id == author_id).subquery("gone")
+    data = func.jsonb_build_object("post_id", gone.c.id)
+    db.session.execute(announced("post.deleted", data, gone))
 
 
 def publish(id: int, versions: Collection[int] | None = None, *, by: User) -> Post:

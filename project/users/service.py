@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import sqlalchemy as sa
@@ -32,6 +32,9 @@ class LastSuperuser(Conflict):
     code = "last_superuser"
     sentence = "This is the last active superuser; make another first."
 
+
+Tell = Callable[[int], None]
+LEAVING: list[Tell] = []
 
 SORTABLE: dict[str, Any] = {
     "id": User.id,
@@ -117,9 +120,18 @@ def update(
     return user
 
 
+def leaving(tell: Tell) -> Tell:
+    """Have this function announce what goes with a user: rooms above say so, who know what does."""
+    LEAVING.append(tell)
+    return tell
+
+
 def delete(id: int, versions: Collection[int] | None = None, *, by: User) -> None:
     """Delete an account for good; the database deletes all that belongs to it."""
     _hold([id], by=by, losing=True)
+    db.session.refresh(fetch(User, id), with_for_update=True)  # so that nothing more joins it
+    for tell in LEAVING:
+        tell(id)
     remove(User, id, versions)
     announce("user.deleted", user_id=id)
 

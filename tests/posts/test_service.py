@@ -11,11 +11,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 
-from project.db import db
+from project.db import Event, db, transaction
 from project.errors import Forbidden, NotFound, Stale, Unauthorized
 from project.http.app import App
 from project.posts import service
 from project.posts.models import Post
+from project.users import service as users
 from project.users.models import User
 from tests.conftest import headers_of
 from tests.posts.make import LONG_AGO, make_post
@@ -124,6 +125,19 @@ def test_posts_go_with_their_author_in_the_database(context: None) -> None:
         execution_options={"synchronize_session": False},
     )
     assert db.session.scalars(select(Post.id)).all() == [other.id]
+
+
+def test_each_that_goes_with_its_author_is_told_of(context: None) -> None:
+    root, author = make_user(is_superuser=True), make_user()
+    posts = [make_post(author=author).id for _ in range(3)]
+    make_post()
+    with transaction():
+        users.delete(author.id, by=root)
+    told = db.session.execute(select(Event.type, Event.data).order_by(Event.id)).all()
+    assert [tuple(each) for each in told] == [
+        *(("post.deleted", {"post_id": id}) for id in posts),
+        ("user.deleted", {"user_id": author.id}),
+    ]
 
 
 @pytest.mark.parametrize(
