@@ -38,7 +38,7 @@ class Config:
     secret_key_fallbacks: keys that still verify what they signed, while a key is being changed.
     port: where `make run` listens, on loopback.
     web_concurrency: gunicorn's worker processes.
-    threads: request threads per worker, and so the size of its connection pool.
+    threads: request threads per web worker, jobs at once of a `flask worker`.
     trusted_proxies: the networks whose `X-Forwarded-For` is believed.
     registration: `open` or `closed`: whether anybody may make an account.
     mail_url: `smtp://` or `smtps://` with host, port, user and password; None writes files.
@@ -46,7 +46,7 @@ class Config:
     reset_url: the page that takes a new password; `{token}` in it is replaced.
     ratelimit_enabled: whether any of the limits below holds.
     ratelimit_login, ratelimit_login_address: tries of a password, per account and per address.
-    ratelimit_reset: password resets asked for, per account.
+    ratelimit_reset: password resets asked for, per e-mail address.
     ratelimit_user, ratelimit_anonymous: all requests of a user, or of an address without one.
     webhook_private_addresses: whether webhooks may go to private and loopback addresses.
     require_idempotency_key: `stock` refuses writes of stock that carry no Idempotency-Key.

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import signal
 import sys
 
 from config import Config, ConfigError
@@ -35,3 +36,8 @@ def without_content(record: logging.LogRecord) -> bool:
     """gunicorn's own sentence about a request, cut before it quotes."""
     record.msg = re.sub(r"(?s)(Invalid request from ip=[^:]*: [\w ]+).*", r"\1", str(record.msg))
     return True
+
+
+def post_worker_init(_: object) -> None:
+    """Ctrl-C reaches the master too, which ends its workers: one that is told twice may hang."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

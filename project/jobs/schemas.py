@@ -14,16 +14,15 @@ class JobOut(Out):
 
     id = Int(example=1)
     task = Text(max=128, example="products.import")
-    status = Choice(*STATUSES, example="doing")
+    status = Choice(*STATUSES, example="todo")
     attempts = Int(example=0, metadata={"description": "How many have ended."})
-    progress = Int(max=100, example=40, metadata={"description": "Percent."})
+    progress = Int(max=100, example=0, metadata={"description": "Percent."})
     result = Json(
         allow_none=True,
-        example={"new": 12, "refused": 0},
-        metadata={"description": "What the task answers."},
+        metadata={"description": "What the task answers: of an import, its report."},
     )
     error = Text(
         max=1000, allow_none=True, metadata={"description": "Why the last attempt failed."}
     )
     created_at = Timestamp(example=NOW)
-    finished_at = Timestamp(allow_none=True, example=NOW)
+    finished_at = Timestamp(allow_none=True)

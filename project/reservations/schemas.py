@@ -58,7 +58,7 @@ class ReservationOut(Out):
     status = Choice(*STATUSES, example="open")
     lines = Many(ReservationLine, most=LINES)
     reference = Text(max=255, allow_none=True, example="cart 17")
-    expires_at = Timestamp(example=NOW)
+    expires_at = Timestamp(example="2026-11-22T09:06:36.773621Z")
     movement_ids = Ids(
         most=LINES,
         allow_none=True,

@@ -75,13 +75,11 @@ class WebhookOut(Stored, WebhookIn):
 
     disabled_at = Timestamp(
         allow_none=True,
-        example=NOW,
         metadata={"description": "When it was deactivated by itself; activating it clears this."},
     )
     disabled_reason = Choice(
         *REASONS,
         allow_none=True,
-        example="failing",
         metadata={"description": "`gone`: it answered 410; `failing`: all failed for three days."},
     )
     creator_id = Int(allow_none=True, example=1)
@@ -108,16 +106,16 @@ class DeliveryOut(Stored):
 
     webhook_id = Int(example=1)
     event_id = Int(example=1, metadata={"description": "Its `webhook-id` is `evt_` and this."})
-    event_type = Text(max=50, example="stock.low")
-    status = Choice(*STATUSES, example="delivered")
-    attempts = Int(example=1)
-    first_attempt_at = Timestamp(allow_none=True, example=NOW)
+    event_type = Text(max=50, example="webhook.test")
+    status = Choice(*STATUSES, example="pending")
+    attempts = Int(example=0)
+    first_attempt_at = Timestamp(allow_none=True)
     last_attempt_at = Timestamp(allow_none=True, example=NOW)
     next_attempt_at = Timestamp(
         allow_none=True, metadata={"description": "When it is due, while it is pending."}
     )
-    delivered_at = Timestamp(allow_none=True, example=NOW)
-    response_status = Int(allow_none=True, example=204)
+    delivered_at = Timestamp(allow_none=True)
+    response_status = Int(allow_none=True)
     response_excerpt = Text(
         max=1024,
         allow_none=True,
@@ -129,7 +127,7 @@ class DeliveryOut(Stored):
         allow_none=True,
         metadata={"description": "Why the last attempt had no answer."},
     )
-    duration_ms = Int(allow_none=True, example=42)
+    duration_ms = Int(allow_none=True)
 
 
 class DeliveryQuery(Query):

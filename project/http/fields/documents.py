@@ -13,7 +13,7 @@ class Json(Value):
     """Whatever JSON holds, as it is."""
 
     def describe(self) -> dict[str, Any]:
-        return {"examples": [self.example]}
+        return {} if self.example is None else {"examples": [self.example]}
 
 
 class _Each(fields.Nested):
