@@ -16,6 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 import marshmallow as ma
 from flask import Request, g
+from gunicorn.http.errors import ParseException
 from webargs.flaskparser import FlaskParser
 
 from project.errors import Invalid
@@ -97,11 +98,22 @@ def read(req: Request) -> bytes:
     if (req.content_length or 0) > LIMIT:
         raise TooLarge(f"The body is larger than {LIMIT} bytes.")
     body = bytearray()
-    while len(body) <= LIMIT and (piece := req.stream.read(LIMIT + 1 - len(body))):
-        body += piece
+    while len(body) <= LIMIT and (some := piece(req, LIMIT + 1 - len(body))):
+        body += some
     if len(body) > LIMIT:
         raise TooLarge(f"The body is larger than {LIMIT} bytes.")
     return bytes(body)
+
+
+def piece(req: Request, size: int) -> bytes:
+    """Some of the body; raises BadBody where it breaks off or its chunks are none.
+
+    What the server says of that quotes the body, so nobody shall hear it.
+    """
+    try:
+        return req.stream.read(size)
+    except (ParseException, OSError):
+        raise BadBody("The body breaks off, or is not chunked as it says.") from None
 
 
 def parse(raw: bytes) -> Any:

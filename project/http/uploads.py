@@ -138,11 +138,11 @@ def _boundary(req: Request) -> bytes:
 def _pieces(req: Request) -> Iterator[bytes]:
     """The body; a chunked one tells its length only by being read."""
     size = 0
-    while piece := req.stream.read(PIECE):
-        size += len(piece)
+    while some := body.piece(req, PIECE):
+        size += len(some)
         if size > LIMIT + FRAME:
             raise TooLarge(TOO_LARGE.sentence)
-        yield piece
+        yield some
 
 
 def _wrong(field: str, code: str, message: str) -> errors.Invalid:

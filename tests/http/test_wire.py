@@ -21,9 +21,9 @@ KIND = b"Content-Type: application/json\r\n"
 class Wire:
     """Sends bytes and reads answers; every connection is for one exchange."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, name: str = "admin") -> None:
         self.server = server
-        self.token = server.sign_in()["Authorization"].encode()
+        self.token = server.sign_in(name)["Authorization"].encode()
 
     def send(
         self, *pieces: bytes, head: bytes = KIND, path: str = PATH, method: str = "POST"
@@ -131,3 +131,16 @@ def test_a_body_is_awaited_outside_of_any_transaction(server: Server) -> None:
             assert run(idle, url.database) == 0
         connection.sendall(body[5:])
         assert b"".join(_received(connection)).startswith(b"HTTP/1.1 201")
+
+
+def test_chunks_that_are_none_are_refused_and_what_they_hold_is_in_no_log(server: Server) -> None:
+    wire = Wire(server, "another")
+    for broken in (
+        b'{"password": "hunter2"}\r\n\r\n',
+        b"zz\r\nhunter2",
+        b"5\r\nhunter2\r\n0\r\n\r\n",
+    ):
+        for path in ("/api/v1/auth/login", PATH):
+            status, _, found = wire.send(broken, head=KIND + CHUNKED, path=path)
+            assert (status, found["code"]) == (400, "malformed_body"), (path, broken)
+    assert "hunter2" not in server.log.read_text()
