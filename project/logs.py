@@ -64,6 +64,7 @@ def init() -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it quotes addresses and answers
 
 
 def _at_terminal() -> bool:
