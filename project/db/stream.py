@@ -60,4 +60,7 @@ class Stream:
 
     def close(self) -> None:
         """Let go of the snapshot and the connection; doing it again changes nothing."""
-        self._session.close()
+        try:
+            self._session.close()
+        except Unavailable:  # the server has ended it, which is all that was wanted
+            self._session.invalidate()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import socket
+import struct
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import StringIO
@@ -16,6 +18,7 @@ from marshmallow import fields
 from sqlalchemy import Select
 
 from project.db import Stream
+from project.db.stream import PATIENCE
 from project.http import openapi
 from project.http.fields import Choice, StrictBoolean, Text
 from project.http.schemas import Query, Schema
@@ -29,6 +32,9 @@ FLAGS = {True: "true", False: "false"}
 # How a text begins that a spreadsheet would run (OWASP, CSV Injection), after blanks or not, in
 # full width too.
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+
+# And what would be a cell of its own where another sign separates them.
+HIDDEN = re.compile(r"(?<!\A)([;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
 
 Spelling = Callable[[Any], Any] | None
 Rows = Iterable[Sequence[Any]]
@@ -76,12 +82,20 @@ def answer(
         response.automatically_set_content_length = False
         return response
     columns = [found.selected_columns[name] for name in names]
+    _hurry(request.environ.get("gunicorn.socket"))
     stream = Stream(found.with_only_columns(*columns).order_by(None).order_by(columns[0]))
     spellings = [_spelling(out.fields[name], format, neutralise) for name in names]
     rows = ([_spelled(row, spellings) for row in batch] for batch in stream)
     response.response = WRITERS[format](names, rows)
     response.call_on_close(_ending(stream))
     return response
+
+
+def _hurry(line: socket.socket | None) -> None:
+    """Let a client that takes nothing for so long be given up: it holds a thread and a snapshot."""
+    if line is not None:
+        patience = struct.pack("ll", PATIENCE, 0)  # struct timeval
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, patience)
 
 
 def _ending(stream: Stream) -> Callable[[], None]:
@@ -142,4 +156,7 @@ def _spelled(row: Sequence[Any], spellings: Sequence[Spelling]) -> list[Any]:
 
 
 def _harmless(text: str | None) -> str | None:
-    return f"'{text}" if text and FORMULA.match(text) else text
+    if not text:
+        return text
+    whole = HIDDEN.sub(r"\1'", text)
+    return f"'{whole}" if FORMULA.match(text) else whole

@@ -165,6 +165,26 @@ def test_text_that_came_by_another_way_is_neutralised_after_its_blanks(
     assert row["name"] == f"'{text}"
 
 
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("x;=1+1;y", "x;'=1+1;y"),
+        ("x\n=1", "x\n'=1"),
+        ("a\t@b\tc", "a\t'@b\tc"),
+        ("=1; -2", "'=1;' -2"),
+        ("a=b; c+d", "a=b; c+d"),
+    ],
+)
+def test_what_is_a_cell_where_another_sign_separates_is_neutralised_too(
+    app: App, client: FlaskClient, signed_in: Headers, text: str, safe: str
+) -> None:
+    with app.app_context():
+        make_product(name=text)
+        db.session.commit()
+    [row] = rows(export(client, signed_in, neutralise="true"))
+    assert row["name"] == safe
+
+
 def test_an_export_asks_as_often_however_many_there_are_but_for_its_batches(
     app: App, client: FlaskClient, signed_in: Headers, statements: list[str]
 ) -> None:
