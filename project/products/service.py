@@ -11,7 +11,7 @@ from sqlalchemy import Select, Text, func, select
 
 from project.db import announce, fetch, matching, revise, revise_if, save
 from project.products.models import Product
-from project.products.stock import ledger
+from project.products.stock import holds, ledger
 from project.products.stock import service as stock
 
 SORTABLE: dict[str, Any] = {
@@ -69,7 +69,7 @@ def update(id: int, values: dict[str, Any], versions: Collection[int] | None = N
     change = stock.update if "stock" in values else partial(revise, Product)
     product = change(id, values, versions)
     announce("product.updated", product_id=id, fields=sorted(values), version=product.version)
-    return product
+    return holds.look_again(product)
 
 
 def delete(id: int, versions: Collection[int] | None = None) -> None:
@@ -84,4 +84,4 @@ def restore(id: int) -> Product:
     if restored is None:
         return fetch(Product, id)
     announce("product.updated", product_id=id, fields=["is_active"], version=restored.version)
-    return restored
+    return holds.look_again(restored)

@@ -156,6 +156,24 @@ def test_who_waited_for_somebody_to_hold_it_does_not_get_it(
     assert store.available(id) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    "change", [{"price": 2}, {"stock": 8}, {"is_active": False}], ids=["price", "stock", "active"]
+)
+def test_who_waited_with_a_change_is_told_what_is_available_now(
+    store: Vault, beside: App, hands: ThreadPoolExecutor, change: dict[str, Any]
+) -> None:
+    id = store.product(10)
+    with beside.app_context(), transaction():
+        service.create([{"product_id": id, "quantity": 4}], 900)
+        answer = hands.submit(
+            store.server.call, "PATCH", f"/api/v1/products/{id}", change, store.headers
+        )
+        within(10, lambda: store.waiting() == 1)
+    status, product, headers = answer.result()
+    assert (status, product["available"]) == (200, product["stock"] - 4)
+    assert headers["ETag"] == f'"{id}-2-4"'
+
+
 @pytest.mark.parametrize("way", SALES)
 def test_who_waited_for_somebody_to_release_it_gets_it(
     store: Vault, beside: App, hands: ThreadPoolExecutor, way: str

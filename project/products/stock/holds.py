@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm.attributes import set_committed_value
 
 from project.db import db
 from project.errors import Refused
@@ -28,6 +29,15 @@ def of(ids: Collection[int]) -> dict[int, int]:
     found = select(Hold.product_id, func.sum(Hold.quantity))
     found = found.where(Hold.product_id.in_(ids), Hold.until > now).group_by(Hold.product_id)
     return dict(db.session.execute(found).all())
+
+
+def look_again(product: Product) -> Product:
+    """A product that was written just now, with what is held of it: where the statement that wrote
+    had to wait for it, that was counted before.
+    """
+    if product.held_until is not None:
+        set_committed_value(product, "held", of([product.id]).get(product.id, 0))
+    return product
 
 
 def renew(ids: Collection[int]) -> None:
