@@ -34,7 +34,13 @@ def worker(once: bool, parent: int | None) -> None:
 @jobs.command("list")
 @click.option("--status", type=click.Choice(STATUSES), help="Only those in this status.")
 @click.option("--task", metavar="NAME", help="Only those of this task.")
-@click.option("--limit", default=100, show_default=True, help="How many, the newest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=100,
+    show_default=True,
+    help="How many, the newest first.",
+)
 def list_jobs(status: str | None, task: str | None, limit: int) -> None:
     """List jobs, the newest first."""
     found = service.search(status, task).order_by(Job.id.desc()).limit(limit)
@@ -66,7 +72,7 @@ def cancel(id: int) -> None:
 
 
 @jobs.command()
-@click.option("--days", type=click.IntRange(0), help="What was finished so many days ago.")
+@click.option("--days", type=click.IntRange(0, 36_500), help="What was finished so many days ago.")
 def purge(days: int | None) -> None:
     """Forget finished jobs: what succeeded after 7 days, the others after 30."""
     ages = [] if days is None else [timedelta(days=days)] * 2

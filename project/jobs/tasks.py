@@ -14,6 +14,8 @@ from project.jobs.registry import TASKS, chore
 
 SILENCE = timedelta(seconds=10)  # without a sign of life, after which a worker is taken for dead
 DIED = "The workers that tried it died."
+UNKNOWN = "No worker knows this task."
+RELEASE = 60  # minutes that a release may take to reach all workers
 
 log = structlog.get_logger("project")
 
@@ -34,6 +36,24 @@ def rescue() -> None:
             db.session.execute(select(again))
         else:
             _bury(id)
+
+
+@chore(seconds=60)
+def wait_for_a_release() -> None:
+    """Queue again what has failed without being tried: no worker that met it knows the task. While
+    a release goes out, a newer one may.
+    """
+    untried = select(Queued.id, Queued.task_name, Queued.attempts).join(Job, Job.id == Queued.id)
+    unknown = untried.where(Queued.status == "failed", Job.finished_at.is_(None))
+    held = unknown.with_for_update(of=Queued, skip_locked=True)
+    for id, name, attempts in db.session.execute(held).all():
+        log.warning("job.unknown", job_id=id, task=name, attempt=attempts)
+        if attempts < RELEASE:
+            again = func.procrastinate_retry_job_v2(id, func.now(), None, None, None)
+            db.session.execute(select(again))
+        else:
+            lost = update(Job).where(Job.id == id)
+            db.session.execute(lost.values(error=UNKNOWN, finished_at=func.now()))
 
 
 def _bury(id: int) -> None:

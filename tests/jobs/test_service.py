@@ -13,7 +13,7 @@ from project.db import db, transaction
 from project.http.app import App
 from project.jobs import Job, enqueue
 from project.jobs.models import Queued, Worker
-from project.jobs.tasks import purge, rescue
+from project.jobs.tasks import purge, rescue, wait_for_a_release
 from tests.jobs import laboratory
 from tests.work import work
 
@@ -75,6 +75,19 @@ def test_a_job_whose_effects_are_there_is_not_said_to_have_died() -> None:
     rescue()
     assert state(id)[0] == "succeeded"
     assert db.session.get_one(Job, id).error is None
+
+
+def test_a_task_that_no_worker_knows_waits_for_a_release_and_then_has_failed(app: App) -> None:
+    id = asked()
+    failed = {"status": "failed", "attempts": 1}
+    db.session.execute(update(Queued).where(Queued.id == id).values(failed))
+    wait_for_a_release()
+    assert state(id) == ("todo", 2)
+    db.session.execute(update(Queued).where(Queued.id == id).values({**failed, "attempts": 60}))
+    wait_for_a_release()
+    assert state(id) == ("failed", 60)
+    job = db.session.get_one(Job, id, populate_existing=True)
+    assert (job.error, job.finished_at is not None) == ("No worker knows this task.", True)
 
 
 def test_old_jobs_are_forgotten_and_what_failed_is_kept_longer(app: App) -> None:
