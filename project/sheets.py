@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from typing import IO
+from unicodedata import normalize
 
 from project.errors import Invalid, Refused
 
@@ -37,7 +38,8 @@ class Sheet:
     ) -> None:
         self._unread, self._seen = 0, seen
         self._reader = csv.reader(_lines(file, self._take), strict=True)
-        _, self.header = next(self.rows(), (0, []))
+        _, header = next(self.rows(), (0, []))
+        self.header = [_clean(name) for name in header]
         if not self.header:
             raise Malformed("The file is empty.")
         self.places = dict(self._find(fields, needed, columns or {}))
@@ -47,7 +49,7 @@ class Sheet:
     def rows(self) -> Iterator[tuple[int, list[str]]]:
         """Line and cells of each row that is not blank; raises Malformed."""
         while True:
-            line, self._unread = self._reader.line_num + 1, 0
+            line = self._reader.line_num + 1
             try:
                 cells = next(self._reader, None)
             except csv.Error as error:
@@ -55,6 +57,7 @@ class Sheet:
             if cells is None:
                 return
             if len(cells) > 1 or "".join(cells).strip():
+                self._unread = 0  # so blank lines without end are a row that does not end
                 yield line, cells
 
     def document(self, cells: list[str]) -> Mapping[str, str | None]:
@@ -77,7 +80,7 @@ class Sheet:
     ) -> Iterator[tuple[str, int]]:
         """Each field in the file with its place; raises Malformed for one that is not there."""
         for field in fields:
-            column = columns.get(field, field)
+            column = _clean(columns.get(field, field))
             if self.header.count(column) > 1:
                 raise Malformed(f"The header has more than one column {column!r}.")
             if column in self.header:
@@ -85,6 +88,11 @@ class Sheet:
             elif field in needed or field in columns:
                 there = ", ".join(repr(name[:SHOWN]) for name in self.header[:SHOWN])
                 raise Malformed(f"There is no column {column!r}; the header has {there}.")
+
+
+def _clean(name: str) -> str:
+    """The name of a column as the API reads texts."""
+    return normalize("NFC", name.strip())
 
 
 def _lines(file: IO[bytes], take: Callable[[int], object]) -> Iterator[str]:

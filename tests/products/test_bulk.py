@@ -139,6 +139,11 @@ def test_columns_are_found_by_the_names_given() -> None:
     assert stored() == [("Lamp", "2.00")]
 
 
+def test_blanks_around_names_and_ways_to_write_a_letter_make_no_other_column() -> None:
+    found = sheet(" Pre\u0301cis , price\nLamp,1\n", name="Pr\u00e9cis ")
+    assert bulk.load(found, judge).new == 1
+
+
 def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
     assert load(b"\xef\xbb\xbfname,price\nLamp,1\n").new == 1
 
@@ -149,7 +154,8 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name() -> None:
         (b"", "The file is empty."),
         (b"\xef\xbb\xbf\n \n", "The file is empty."),
         (b"Name,price\n", "There is no column 'name'; the header has 'Name', 'price'."),
-        (b"name, price\n", "There is no column 'price'; the header has 'name', ' price'."),
+        (b"\n" * 1_000_001, "The row that reaches line 1000001 is longer than 1,000,000 bytes."),
+        (b"name, prices\n", "There is no column 'price'; the header has 'name', 'prices'."),
         (b"name,price,name\n", "The header has more than one column 'name'."),
         (b"name,price\nLamp,1\nB\xe4r,1\n", "Line 3 is not valid UTF-8."),
         (b"name,price\nLamp,1\nB\x00r,1\n", "Line 3 holds a NUL: this is not a text file."),
