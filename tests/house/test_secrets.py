@@ -248,7 +248,7 @@ def lose_a_password(ledger: Ledger) -> None:
 
 def mails(ledger: Ledger, number: int) -> set[str]:
     """The tokens in so many mails, which are on their way."""
-    folder, deadline = ledger.server.log.parent / "mail", time.monotonic() + 10
+    folder, deadline = ledger.server.log.parent / "mail", time.monotonic() + 60
     found: set[str] = set()
     while len(found) < number and time.monotonic() < deadline:
         time.sleep(0.02)
