@@ -26,12 +26,14 @@ class Task:
     waits: seconds before each further attempt; when they are used up the job has failed for good.
     outside: it speaks to other machines, so no transaction is open around it, and a crash may make
     it run again; any other has its effects once.
+    priority: what has more is begun first.
     """
 
     name: str
     work: Callable[..., Any]
     waits: Sequence[int]
     outside: bool
+    priority: int = 0
 
     def wait(self, error: BaseException, attempts: int) -> int | None:
         """Seconds before the next attempt, when so many failed before this one; None if there is
@@ -56,7 +58,7 @@ CHORES: list[Chore] = []
 
 
 def task(
-    name: str, *, waits: Sequence[int] = WAITS, outside: bool = False
+    name: str, *, waits: Sequence[int] = WAITS, outside: bool = False, priority: int = 0
 ) -> Callable[[Work], Work]:
     """Make a function a task: arguments and result are JSON. See Task.
 
@@ -66,7 +68,7 @@ def task(
 
     def register(work: Work) -> Work:
         assert name not in TASKS, name
-        TASKS[name] = Task(name, work, waits, outside)
+        TASKS[name] = Task(name, work, waits, outside, priority)
         return work
 
     return register

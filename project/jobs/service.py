@@ -36,7 +36,7 @@ PORTION = 10_000  # jobs purged in a statement
 # loaded by workers only.
 DEFER = text("""
 SELECT unnest(procrastinate_defer_jobs_v1(ARRAY(
-    SELECT CAST(ROW('default', :name, 0, NULL, NULL, arguments, NULL)
+    SELECT CAST(ROW('default', :name, :priority, NULL, NULL, arguments, NULL)
         AS procrastinate_job_to_defer_v1)
     FROM jsonb_array_elements(CAST(:all AS jsonb)) WITH ORDINALITY AS _ (arguments, place)
     ORDER BY place
@@ -65,7 +65,7 @@ def enqueue(name: str, /, **arguments: Any) -> Job:
 def enqueue_all(name: str, arguments: Sequence[Mapping[str, Any]]) -> Sequence[Job]:
     """A job for each of these arguments, in one statement."""
     source, task = origin.current(), TASKS[name]
-    given = DEFER.bindparams(name=task.name, all=json.dumps(arguments))
+    given = DEFER.bindparams(name=task.name, priority=task.priority, all=json.dumps(arguments))
     queued = given.columns(id=BigInteger).cte("queued")
     told = {
         "id": queued.c.id,

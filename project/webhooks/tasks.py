@@ -21,7 +21,7 @@ WHY = {"gone": "answered 410 Gone", "failing": "has taken nothing for three days
 chore(seconds=1)(dispatch)
 
 
-@task("webhooks.deliver", outside=True)
+@task("webhooks.deliver", outside=True, priority=-1)  # a slow endpoint keeps no mail waiting
 def deliver(delivery_id: int, by_hand: bool = False) -> None:
     """Send one delivery, with no transaction open meanwhile.
 

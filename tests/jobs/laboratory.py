@@ -33,6 +33,11 @@ def tell(told: str, seconds: float = 0) -> dict[str, Any]:
     return {"told": told}
 
 
+@task("laboratory.tell_later", priority=-1)
+def tell_later(told: str) -> None:
+    tell(told)
+
+
 @task("laboratory.refuse")
 def refuse(told: str) -> None:
     tell(told)

@@ -80,6 +80,13 @@ def test_many_are_one_statement_and_in_order(app: App, statements: list[str]) ->
     assert [line for line, _ in told()] == [str(number) for number in range(20)]
 
 
+def test_what_has_less_priority_is_begun_last(app: App) -> None:
+    asked("laboratory.tell_later", told="later")
+    asked("laboratory.tell", told="now")
+    work(app)
+    assert [line for line, _ in told()] == ["now", "later"]
+
+
 def test_a_name_that_is_no_task_is_a_bug_of_the_caller() -> None:
     with pytest.raises(KeyError):
         enqueue("laboratory.missing")
