@@ -24,7 +24,6 @@ from project.products.schemas import (
     StockQuery,
     validate_row,
 )
-from project.products.stock import service as stock
 from project.products.stock.routes import RESERVED, SOLD_OUT, TOO_MUCH
 from project.products.stock.routes import blp as ledger
 from project.sheets import Malformed
@@ -165,7 +164,7 @@ def restore_product(id: int) -> Product:
 @blp.refuses(SOLD_OUT, RESERVED, TOO_MUCH, MISSING, MOVED_ON)
 def adjust_stock(id: int, **moved: Any) -> Product:
     """Add to the stock of a product, or take from it"""
-    return stock.adjust(id, **moved, versions=etag.expected(id))[0]
+    return service.adjust(id, **moved, versions=etag.expected(id))
 
 
 @ledger.get("/stock/low")

@@ -72,6 +72,11 @@ def update(id: int, values: dict[str, Any], versions: Collection[int] | None = N
     return holds.look_again(product)
 
 
+def adjust(id: int, **moved: Any) -> Product:
+    """Add to the stock of a product, or take from it."""
+    return holds.look_again(stock.adjust(id, **moved)[0])
+
+
 def delete(id: int, versions: Collection[int] | None = None) -> None:
     """Make a product inactive; its name stays taken. Doing it again changes nothing."""
     if revise_if(Product.is_active, Product, id, {"is_active": False}, versions):

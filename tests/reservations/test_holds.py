@@ -178,15 +178,16 @@ READING: dict[str, tuple[Way, int]] = {
     "list": (lambda shop, id, n: shop.ask("/products/"), 1),
     "low": (lambda shop, id, n: shop.ask("/stock/low"), 2),  # the first is whose token it is
 }
-# Guard and event are in it; where something is held: try, lock, count, move, and look again.
+# Guard and event are in it; where something is held: try, lock, count, move; and who is
+# answered the product is told of holds as they are after that.
 WRITING: dict[str, tuple[Way, int, int]] = {
     "patch": (lambda shop, id, n: shop.change(id, price="2"), 3, 4),
     "adjust": (lambda shop, id, n: shop.call("PATCH", f"/products/{id}/stock?quantity=-1"), 3, 7),
     "adjust up": (lambda shop, id, n: shop.call("PATCH", f"/products/{id}/stock?quantity=1"), 3, 4),
-    "move": (lambda shop, id, n: shop.move(id, -1), 3, 7),
+    "move": (lambda shop, id, n: shop.move(id, -1), 3, 6),
     "batch": (lambda shop, id, n: shop.batch((id, -1)), 4, 5),
     "batch up": (lambda shop, id, n: shop.batch((id, 1)), 4, 4),
-    "count": (lambda shop, id, n: shop.count(id, n), 3, 4),
+    "count": (lambda shop, id, n: shop.count(id, n), 3, 3),
 }
 
 

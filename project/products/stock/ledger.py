@@ -137,7 +137,6 @@ def _both(moved: CTE, line: Insert) -> Select[Product, Movement]:
 def _told(row: Any) -> tuple[Product, Any]:
     """The product and its line, which are announced."""
     product, movement = row
-    holds.look_again(product)
     if movement is not None:
         events.moved(movement)
         before = product.stock - movement.quantity
