@@ -31,10 +31,11 @@ FLAGS = {True: "true", False: "false"}
 
 # How a text begins that a spreadsheet would run (OWASP, CSV Injection), after blanks or not, in
 # full width too.
-FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+RUN = r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+FORMULA = re.compile(rf"{RUN}|[\t\r\n]")
 
 # And what would be a cell of its own where another sign separates them.
-HIDDEN = re.compile(r"(?<!\A)([;\t\r\n])(?=\s*[=+\-@\uff1d\uff0b\uff0d\uff20])")
+HIDDEN = re.compile(rf"(?<!\A)([;\t\r\n])(?={RUN})")
 
 Spelling = Callable[[Any], Any] | None
 Rows = Iterable[Sequence[Any]]
