@@ -100,6 +100,11 @@ def retry(id: int) -> None:
     _expect("failed", id, "Only what has failed can be tried again")
     told = {"finished_at": None, "error": None, "progress": 0}
     db.session.execute(update(Job).where(Job.id == id).values(told))
+    queue_again(id)
+
+
+def queue_again(id: int) -> None:
+    """Let a job that is under way, or has failed, wait for its next attempt."""
     again = func.procrastinate_retry_job_v2(id, func.now(), None, None, None)
     db.session.execute(select(again))
 

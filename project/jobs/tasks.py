@@ -32,8 +32,7 @@ def rescue() -> None:
     for id, name, attempts in db.session.execute(held).all():
         log.warning("job.rescued", job_id=id, task=name, attempt=attempts + 1)
         if name in TASKS and attempts < len(TASKS[name].waits):
-            again = func.procrastinate_retry_job_v2(id, func.now(), None, None, None)
-            db.session.execute(select(again))
+            service.queue_again(id)
         else:
             _bury(id)
 
@@ -49,20 +48,22 @@ def wait_for_a_release() -> None:
     for id, name, attempts in db.session.execute(held).all():
         log.warning("job.unknown", job_id=id, task=name, attempt=attempts)
         if attempts < RELEASE:
-            again = func.procrastinate_retry_job_v2(id, func.now(), None, None, None)
-            db.session.execute(select(again))
+            service.queue_again(id)
         else:
-            lost = update(Job).where(Job.id == id)
-            db.session.execute(lost.values(error=UNKNOWN, finished_at=func.now()))
+            _give_up(id, UNKNOWN)
 
 
 def _bury(id: int) -> None:
     """The job has failed, unless it was done and its worker died before it could say so."""
-    undone = update(Job).where(Job.id == id, Job.finished_at.is_(None))
-    db.session.execute(undone.values(error=DIED, finished_at=func.now()))
+    _give_up(id, DIED)
     job = db.session.get_one(Job, id, populate_existing=True)
     end = "succeeded" if job.error is None else "failed"
     db.session.execute(select(func.procrastinate_finish_job_v1(id, end, False)))
+
+
+def _give_up(id: int, why: str) -> None:
+    undone = update(Job).where(Job.id == id, Job.finished_at.is_(None))
+    db.session.execute(undone.values(error=why, finished_at=func.now()))
 
 
 @chore(seconds=3600)
