@@ -15,7 +15,7 @@ from project.jobs.registry import TASKS, chore
 SILENCE = timedelta(seconds=10)  # without a sign of life, after which a worker is taken for dead
 DIED = "The workers that tried it died."
 UNKNOWN = "No worker knows this task."
-RELEASE = 60  # minutes that a release may take to reach all workers
+RELEASE = timedelta(hours=1)  # that a release may take to reach all workers
 
 log = structlog.get_logger("project")
 
@@ -42,12 +42,13 @@ def wait_for_a_release() -> None:
     """Queue again what has failed without being tried: no worker that met it knows the task. While
     a release goes out, a newer one may.
     """
-    untried = select(Queued.id, Queued.task_name, Queued.attempts).join(Job, Job.id == Queued.id)
+    young = Job.created_at > func.now() - RELEASE
+    untried = select(Queued.id, Queued.task_name, young).join(Job, Job.id == Queued.id)
     unknown = untried.where(Queued.status == "failed", Job.finished_at.is_(None))
     held = unknown.with_for_update(of=Queued, skip_locked=True)
-    for id, name, attempts in db.session.execute(held).all():
-        log.warning("job.unknown", job_id=id, task=name, attempt=attempts)
-        if attempts < RELEASE:
+    for id, name, is_young in db.session.execute(held).all():
+        log.warning("job.unknown", job_id=id, task=name)
+        if is_young:
             service.queue_again(id)
         else:
             _give_up(id, UNKNOWN)

@@ -84,6 +84,8 @@ def test_a_task_that_no_worker_knows_waits_for_a_release_and_then_has_failed(app
     wait_for_a_release()
     assert state(id) == ("todo", 2)
     db.session.execute(update(Queued).where(Queued.id == id).values({**failed, "attempts": 60}))
+    old = func.now() - timedelta(hours=1)
+    db.session.execute(update(Job).where(Job.id == id).values(created_at=old))
     wait_for_a_release()
     assert state(id) == ("failed", 60)
     job = db.session.get_one(Job, id, populate_existing=True)
