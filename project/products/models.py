@@ -7,10 +7,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
+    Column,
     ForeignKey,
     Index,
+    Integer,
     String,
+    Table,
     Text,
     UniqueConstraint,
     case,
@@ -113,3 +117,14 @@ Product.held = column_property(
 
 
 Index("ix_products_lower_name", func.lower(Product.name), Product.id)
+
+# how many there are, kept by triggers (migration 0013); `counts.py` says how it is read
+product_counts = Table(
+    "product_counts",
+    Base.metadata,
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("total", BigInteger, nullable=False),
+    Column("active", BigInteger, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    postgresql_with={"fillfactor": 50},
+)

@@ -98,6 +98,23 @@ def test_a_description_that_was_empty_is_none() -> None:
 
 
 @pytest.mark.usefixtures("bare")
+def test_products_that_were_there_before_the_counts_are_counted() -> None:
+    """And the way back leaves nothing that would count on."""
+    counts = text("SELECT sum(total), sum(active) FROM product_counts")
+    product = text("INSERT INTO products (name, price, is_active) VALUES (:name, 1, :active)")
+    for round in range(2):
+        upgrade(revision="0012")
+        with db.engine.begin() as connection:
+            for name in "Lamp", "Desk", "Bed":
+                values = {"name": f"{name} {round}", "active": name != "Bed"}
+                connection.execute(product, values)
+        upgrade(revision="0013")
+        with db.engine.begin() as connection:
+            assert connection.execute(counts).one() == (3 + 3 * round, 2 + 2 * round)
+        downgrade(revision="0012")
+
+
+@pytest.mark.usefixtures("bare")
 def test_search_gets_its_index_where_the_server_has_trigrams() -> None:
     upgrade()
     with db.engine.connect() as connection:
