@@ -23,7 +23,7 @@ REVERSED = "Movement {reverses_id} has been reversed already"
 
 
 class Movement(Base):
-    """What came or went, and why; triggers refuse UPDATE, DELETE and TRUNCATE.
+    """What came or went, and why; triggers refuse UPDATE, DELETE, and TRUNCATE of any line.
 
     actor_id, actor_name: who did it, as they were called then, whether or not they are still there.
     created_at: the product's `updated_at` of the same statement, so along a product neither goes

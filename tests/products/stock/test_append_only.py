@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from functools import partial
 from typing import Any
 
+import psycopg2
 import pytest
 from sqlalchemy import text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from project.db import db
 from project.errors import Conflict, Refusal
 from project.products.stock import service as stock
+from tests.conftest import cloned
 from tests.products.make import make_product
 
 pytestmark = pytest.mark.usefixtures("context")
@@ -20,7 +27,23 @@ INSERT = (
     " (product_id, quantity, balance_after, kind, reason, request_id, created_at)"
     " VALUES (:product_id, :quantity, :balance_after, :kind, :reason, 'x', now())"
 )
+LINE = """
+WITH made AS (INSERT INTO products (name, price, stock) VALUES ('Lamp', 1, 1) RETURNING id)
+INSERT INTO stock_movements (product_id, quantity, balance_after, kind, request_id, created_at)
+SELECT id, 1, 1, 'opening', 'x', now() FROM made
+"""
 GOOD = {"quantity": 1, "balance_after": 6, "kind": "count", "reason": None}
+
+
+Connect = Callable[[], Any]
+
+
+@pytest.fixture
+def apart(postgres: str, template: str) -> Iterator[Connect]:
+    """Real connections to a database of its own."""
+    with cloned(postgres, template, f"ledger_{secrets.token_hex(6)}") as url:
+        plain = make_url(url).set(drivername="postgresql")
+        yield partial(psycopg2.connect, plain.render_as_string(hide_password=False))
 
 
 def refusal(statement: str, **values: Any) -> str:
@@ -61,10 +84,35 @@ def test_a_movement_is_never_changed_or_deleted(statement: str) -> None:
     assert refusal(statement, **values) == "23001"  # restrict_violation, our trigger's
 
 
-def test_an_empty_ledger_is_not_emptied_either() -> None:
+def test_of_an_empty_ledger_nothing_is_deleted_either() -> None:
     assert ledger() == []
-    for statement in "DELETE FROM stock_movements", "TRUNCATE stock_movements":
-        assert refusal(statement) == "23001"
+    assert refusal("DELETE FROM stock_movements") == "23001"
+
+
+@pytest.mark.parametrize("table", ["stock_movements", "products", "users"])
+def test_an_empty_ledger_may_be_truncated(table: str) -> None:
+    """Nothing is lost: so a catalogue without stock can be loaded anew."""
+    make_product()
+    db.session.execute(text(f"TRUNCATE {table} CASCADE"))
+    assert db.session.scalar(text(f"SELECT count(*) FROM {table}")) == 0
+    moved = stock.adjust(make_product(stock=5).id, -1)[1]
+    assert [line.id for line in ledger()] == [moved.id - 1, moved.id]
+
+
+@pytest.mark.parametrize("isolation", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_who_may_not_see_what_others_wrote_truncates_nothing(
+    apart: Connect, isolation: str
+) -> None:
+    """A snapshot from before the first line takes the ledger for empty."""
+    with closing(apart()) as late, late.cursor() as hand:
+        hand.execute(f"BEGIN ISOLATION LEVEL {isolation}; SELECT count(*) FROM users")
+        with closing(apart()) as other, other, other.cursor() as clerk:
+            clerk.execute(LINE)
+        hand.execute("SELECT count(*) FROM stock_movements")
+        assert hand.fetchone() == (0,)
+        with pytest.raises(psycopg2.Error) as refused:
+            hand.execute("TRUNCATE products CASCADE")
+        assert refused.value.pgcode == "23001"
 
 
 @pytest.mark.parametrize(
