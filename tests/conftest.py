@@ -18,7 +18,6 @@ import psycopg2
 import pytest
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from sqlalchemy import event
 from sqlalchemy.engine import make_url
 
 from config import ROOT, Config
@@ -27,6 +26,7 @@ from project.auth import tokens
 from project.db import db as database
 from project.embedded import Cluster
 from project.http.app import App
+from tests.asked import listening
 from tests.server import Server
 from tests.sessions.make import begin
 from tests.users.make import make_user
@@ -148,17 +148,11 @@ def superuser(app: App, isolated: None) -> dict[str, str]:
 @pytest.fixture
 def statements(app: App, isolated: None) -> Iterator[list[str]]:
     """Every SQL statement of the test from here on."""
-    seen: list[str] = []
-
-    def listen(_: Any, __: Any, statement: str, *rest: Any) -> None:
-        if not statement.startswith(("SAVEPOINT", "RELEASE", "ROLLBACK")):
-            seen.append(statement)
-
     with app.app_context():
         connection = database.engines[None]
-    event.listen(connection, "before_cursor_execute", listen)
-    yield seen
-    event.remove(connection, "before_cursor_execute", listen)
+    seen: list[str] = []
+    with listening(connection, lambda asked: seen.append(asked.text)):
+        yield seen
 
 
 @pytest.fixture(scope="module")

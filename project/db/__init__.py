@@ -1,27 +1,27 @@
 """The database: the words models are written in, and the verbs services speak."""
 
-from project.db.models import Base, Id, Instant, Item
+from project.db.counts import UNKNOWN, Counts, count
+from project.db.models import HYPHEN, Base, Id, Instant, Item
 from project.db.outbox import Event, announced
+from project.db.prepared import Prepared, ask
 from project.db.probing import probe
 from project.db.rules import rule
-from project.db.session import (
+from project.db.session import aside, db, lift_limits, reading
+from project.db.stream import Stream
+from project.db.transactions import (
     after_commit,
     announce,
-    aside,
-    db,
-    lift_limits,
     note,
-    reading,
     savepoint,
     transacted,
     transaction,
 )
-from project.db.stream import Stream
 from project.db.verbs import (
     INT4,
     INT8,
+    Lookup,
+    Written,
     attempt,
-    count,
     fetch,
     matching,
     named,
@@ -34,18 +34,25 @@ from project.db.verbs import (
 )
 
 __all__ = [
+    "HYPHEN",
     "INT4",
     "INT8",
+    "UNKNOWN",
     "Base",
+    "Counts",
     "Event",
     "Id",
     "Instant",
     "Item",
+    "Lookup",
+    "Prepared",
     "Stream",
+    "Written",
     "after_commit",
     "announce",
     "announced",
     "aside",
+    "ask",
     "attempt",
     "count",
     "db",

@@ -6,9 +6,21 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated
 
-from sqlalchemy import BigInteger, Identity, MetaData, Numeric, func
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Identity,
+    MetaData,
+    Numeric,
+    Text,
+    func,
+    literal_column,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+
+HYPHEN = literal_column("'-'", Text)
 
 Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 Instant = Annotated[datetime, mapped_column(server_default=func.now())]
@@ -41,7 +53,12 @@ class Item(Base):
     created_at: Mapped[Instant] = mapped_column(sort_order=1)
     updated_at: Mapped[Instant] = mapped_column(sort_order=1)
 
-    @property
+    @hybrid_property
     def tag(self) -> str:
         """What tells this state of the row from all others, in an ETag for example."""
         return f"{self.id}-{self.version}"
+
+    @tag.inplace.expression
+    @classmethod
+    def _tag(cls) -> ColumnElement[str]:
+        return func.concat(cls.id, HYPHEN, cls.version)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -58,6 +60,18 @@ def translate(context: ExceptionContext) -> None:
     if refusal := _refusal(error, context.is_disconnect):
         raise refusal from error
     _withhold_details(error, context.sqlalchemy_exception)
+
+
+@contextmanager
+def refusing() -> Iterator[None]:
+    """The same for what is asked of the driver itself."""
+    try:
+        yield
+    except psycopg2.Error as error:
+        if refusal := _refusal(error, isinstance(error, psycopg2.InterfaceError)):
+            raise refusal from error
+        _withhold_details(error, None)
+        raise
 
 
 def _withhold_details(error: psycopg2.Error, wrapped: Exception | None) -> None:

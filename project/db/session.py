@@ -1,42 +1,46 @@
-"""The session, and the ways to use it: `reading()`, and `transaction()`, which alone commits."""
+"""The session and the driver's connection, and the way to use them that never commits."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
-from random import uniform
-from typing import Any, TypeVar
+from contextvars import ContextVar
+from typing import Any
 
-import structlog
+import psycopg2
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, Executable, event, func, insert, select
+from psycopg2 import extensions
+from sqlalchemy import Connection, Engine, Executable, event, func, select
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from project.db.models import Base
-from project.db.outbox import EVENTS, happened
-from project.db.rules import Duplicate
-from project.errors import Contended, Refusal, Unavailable
-
-log = structlog.get_logger("project")
+from project.errors import Unavailable
 
 # Limits that live in the connection itself, so that no caller can forget them (milliseconds).
-SERVER_SETTINGS = {
+LIMITS = {
     "statement_timeout": 5_000,
     "lock_timeout": 2_000,
     "idle_in_transaction_session_timeout": 10_000,
+}
+SERVER_SETTINGS = {
+    **LIMITS,
     "TimeZone": "UTC",
+    "plan_cache_mode": "force_generic_plan",  # see `prepared.py`: nothing else has a plan kept
 }
 
-
-PAUSES = (0.02, 0.1)  # seconds at most before the second try, and the third
-
-Done = TypeVar("Done")
-
 db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+READING: ContextVar[bool] = ContextVar("reading", default=False)
+
+
+class Driver(extensions.connection):
+    """A connection of the driver, which knows what plans the server keeps for it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.plans: dict[str, str] = {}
 
 
 def init_app(
@@ -73,8 +77,10 @@ def engine_options(pool_size: int) -> dict[str, Any]:
         "pool_size": pool_size,
         "max_overflow": 0,
         "pool_timeout": 3,
+        "pool_use_lifo": True,  # the one used last is the one whose plans and caches are warm
         "hide_parameters": True,  # a logged statement must not tell what was in it
         "connect_args": {
+            "connection_factory": Driver,
             "connect_timeout": 3,
             "tcp_user_timeout": 10_000,  # milliseconds until a cut network is noticed
             "keepalives_idle": 30,
@@ -86,101 +92,57 @@ def engine_options(pool_size: int) -> dict[str, Any]:
 
 
 @contextmanager
-def transaction() -> Iterator[None]:
-    """Commit what happens inside, or nothing of it; then do what was to follow.
-
-    Raising is rolling back, but for a refusal that keeps what led to it. A broken unique rule is
-    told which row stands in its way here, because a failed transaction cannot be asked anything.
-    """
-    session = db.session()
-    session.info.update(reading=False, following=[], announced=[])
-    kept: Refusal | None = None
-    try:
-        with pool_patience():
-            try:
-                yield
-            except Refusal as refusal:
-                if not refusal.keeps:
-                    raise
-                kept = refusal
-            _post(session)
-            _commit(session)
-    except Duplicate as refusal:
-        session.rollback()
-        _name_rival(session, refusal)
-        session.rollback()
-        raise
-    except BaseException:
-        session.rollback()
-        raise
-    for action in session.info["following"]:
-        try:
-            action()
-        except Exception:  # the transaction is done: whatever follows can no longer refuse it
-            log.exception("after_commit_failed")
-    if kept is not None:
-        raise kept
-
-
-def transacted(work: Callable[[], Done]) -> Done:
-    """Do the work in a transaction, up to three times if others are in its way.
-
-    A connection lost at the commit is no reason to try again: nobody knows the outcome.
-    """
-    for pause in PAUSES:
-        try:
-            with transaction():
-                return work()
-        except Contended:
-            time.sleep(uniform(0, pause))
-    with transaction():
-        return work()
-
-
-@contextmanager
-def savepoint() -> Iterator[None]:
-    """Within a transaction: keep what happens inside, or nothing of it, and go on.
-
-    As there, raising is undoing, but for a refusal that keeps what led to it.
-    """
-    session = db.session()
-    before = {name: len(session.info[name]) for name in ("following", "announced")}
-    kept: Refusal | None = None
-    try:
-        with session.begin_nested():
-            try:
-                yield
-            except Refusal as refusal:
-                if not refusal.keeps:
-                    raise
-                kept = refusal
-    except Exception as refusal:
-        for name, length in before.items():
-            del session.info[name][length:]
-        if isinstance(refusal, Duplicate):
-            _name_rival(session, refusal)
-        raise
-    if kept is not None:
-        raise kept
-
-
-@contextmanager
 def reading() -> Iterator[None]:
     """Ask without a transaction: one statement each, no BEGIN, no ROLLBACK, never a commit."""
-    session = db.session()
-    session.info["reading"] = True
+    token = READING.set(True)
     try:
         with pool_patience():
             yield
     finally:
-        session.rollback()  # says nothing to the server, but a transaction may follow
+        READING.reset(token)
+        if db.session.registry.has():
+            db.session.rollback()  # says nothing to the server, but a transaction may follow
+
+
+@contextmanager
+def driver() -> Iterator[Driver]:
+    """The driver's connection for a statement: the session's, so that it is in the transaction.
+
+    Who only reads, and has no session yet, has one of the pool for as long as that takes.
+    """
+    bind = db.engine
+    if READING.get() and isinstance(bind, Engine) and not _begun():
+        pooled = bind.raw_connection()
+        connection: Any = pooled.driver_connection
+        connection.autocommit = True
+        try:
+            yield connection
+        finally:
+            if connection.closed:
+                pooled.invalidate()
+            pooled.close()
+    else:
+        session = db.session()
+        session.flush()
+        bound = session.connection()
+        connection = bound.connection.driver_connection
+        try:
+            yield connection
+        except psycopg2.Error:
+            if connection.closed:
+                bound.invalidate()
+            raise
+
+
+def _begun() -> bool:
+    return db.session.registry.has() and db.session().in_transaction()
 
 
 # The driver's own switch, because it says nothing to the server; SQLAlchemy's isolation level
 # AUTOCOMMIT costs two more statements, and speaks on a connection that may be dead by then.
 @event.listens_for(db.session, "after_begin")
 def _no_transaction(session: Session, _: object, connection: Connection) -> None:
-    if session.info.get("reading") and isinstance(session.get_bind(), Engine):
+    if READING.get() and isinstance(session.get_bind(), Engine):
         driver: Any = connection.connection.driver_connection
         driver.autocommit = True
 
@@ -190,51 +152,10 @@ def _transactions_again(driver: Any, *_: object) -> None:
         driver.autocommit = False
 
 
-def _post(session: Session) -> None:
-    """Write what was announced into the outbox: it is there if and only if the change is."""
-    if session.info["announced"]:
-        session.execute(insert(EVENTS).inline(), session.info["announced"])
-
-
-def _commit(session: Any) -> None:
-    """A connection lost now has an unknown outcome: who just tries again may do it twice."""
-    try:
-        session.commit()
-    except Unavailable as refusal:
-        if refusal.code != "unavailable":
-            raise
-        sentence = "The connection was lost at the commit: read whether this was done."
-        raise Unavailable(sentence, code="outcome_unknown") from refusal
-
-
 def lift_limits() -> None:
     """To the end of the transaction, which may take longer than a request, or wait for its file."""
-    for limit in SERVER_SETTINGS:
-        if limit.endswith("_timeout"):
-            db.session.execute(select(func.set_config(limit, "0", True)))
-
-
-def _name_rival(session: Session, refusal: Duplicate) -> None:
-    """Let the refusal name the row in the way, once what failed is rolled back."""
-    if refusal.rival is not None and (row := session.execute(refusal.rival).mappings().first()):
-        refusal.members["conflict"] = dict(row)
-    refusal.rival = None
-
-
-def after_commit(action: Callable[[], object]) -> None:
-    """Do this once the transaction has committed, and only then."""
-    db.session().info.setdefault("following", []).append(action)
-
-
-def note(name: str, /, **fields: Any) -> None:
-    """Log a line after the commit."""
-    after_commit(partial(log.info, name, **fields))
-
-
-def announce(name: str, /, **fields: Any) -> None:
-    """Tell of a change: an event in its transaction, and a line of the log after the commit."""
-    db.session().info.setdefault("announced", []).append(happened(name, fields))
-    note(name, **fields)
+    for limit in LIMITS:
+        db.session.execute(select(func.set_config(limit, "0", True)))
 
 
 def aside(statement: Executable) -> None:

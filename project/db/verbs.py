@@ -1,10 +1,11 @@
-"""The verbs services speak: fetch, count, matching, save, revise, attempt, remove, sweep."""
+"""The verbs services speak: fetch, matching, save, revise, attempt, remove, sweep."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -43,17 +44,48 @@ def fetch(
     among: where to look, if not everywhere; what lies outside is missing like any other.
     lock: read it as it is now, and hold it to the end; rows that refer to it may still be made.
     """
+    lookup = Lookup(model, id, among)
     found: Entity | None = None
-    if id > INT8:
-        pass  # and PostgreSQL would search the whole table for such a number
-    elif among is not None:
-        found = db.session.scalar(among.where(inspect(model).primary_key[0] == id))
-    else:
+    if among is not None and lookup.possible:
+        found = db.session.scalar(lookup.found)
+    elif lookup.possible:
         held = {"key_share": True} if lock else None
         found = db.session.get(model, id, with_for_update=held, populate_existing=lock)
     if found is None:
-        raise NotFound(f"{model.__name__} with id {id} not found")
+        raise lookup.missing()
     return found
+
+
+@dataclass(frozen=True)
+class Lookup(Generic[Entity]):
+    """A row that somebody asks for by its id, and is not read before it is answered.
+
+    among: where to look, if not everywhere.
+    """
+
+    model: type[Entity]
+    id: int
+    among: Select[Entity] | None = None
+
+    @property
+    def possible(self) -> bool:
+        """PostgreSQL would search the whole table for a number that no id can be."""
+        return self.id <= INT8
+
+    @property
+    def found(self) -> Select[Entity]:
+        everywhere = select(self.model) if self.among is None else self.among
+        return everywhere.where(inspect(self.model).primary_key[0] == self.id)
+
+    def missing(self) -> NotFound:
+        return NotFound(f"{self.model.__name__} with id {self.id} not found")
+
+
+class Written(NamedTuple):
+    """A row as the document that is answered of it, and the tag of its state."""
+
+    document: str
+    tag: str
 
 
 def matching(q: str, *columns: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
@@ -155,12 +187,6 @@ def sweep(key: Any, expires_at: Any, most: int, *, after: timedelta = NOTHING) -
     free = expired.with_for_update(skip_locked=True).scalar_subquery()
     gone = delete(key.table).where(key.in_(free))
     return db.session.connection().execute(gone).rowcount
-
-
-def count(found: Select[Any]) -> int:
-    """How many rows a Select finds."""
-    counted = found.order_by(None).with_only_columns(func.count(), maintain_column_froms=True)
-    return int(db.session.scalar(counted) or 0)
 
 
 def _compare(row: Item, versions: Collection[int] | None) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import flask_smorest
 from flask import Response, jsonify, url_for
 
-from project.http import downloads, etag, openapi, pages
+from project.db import UNKNOWN, Counts, Lookup, Written
+from project.http import documents, downloads, etag, openapi, pages
 from project.http.schemas import Query, Schema
 
 View = Callable[..., Any]
@@ -43,12 +44,16 @@ class Answers(flask_smorest.Blueprint):
                 item = view(*args, **kwargs)
                 if isinstance(item, Response):  # see `or_document`
                     return item
-                response = jsonify(out.dump(item))
+                if isinstance(item, Lookup):
+                    item = documents.find(item, out)
+                written = isinstance(item, Written)
+                response = _json(item.document) if written else jsonify(out.dump(item))
                 response.status_code = status
                 if at:
                     response.headers["Location"] = _location(at, place, item)
                 return etag.answer(response, item) if tagged else response
 
+            openapi.note(answered, "written", schema)
             headers = openapi.item_headers(located=bool(at), tagged=tagged)
             documented: View = self.response(status, out, headers=headers)(answered)
             return documented
@@ -60,20 +65,35 @@ class Answers(flask_smorest.Blueprint):
         return self.item(schema, 201, at=at)
 
     def page(
-        self, schema: type[Schema], query: type[Query], columns: pages.Columns, order: str = "id"
+        self,
+        schema: type[Schema],
+        query: type[Query],
+        columns: pages.Columns,
+        order: str = "id",
+        *,
+        counts: Counts = UNKNOWN,
     ) -> Decorator:
         """Answer a page of the Select that the view returns; `columns` may be sorted by.
 
         order: the `sort` that holds unless another is asked for.
+        counts: what is known of totals without counting.
         """
-        page = pages.page_schema(schema)()
-        read = self.arguments(pages.query_schema(query, columns, order), "query")
+        page, item = pages.page_schema(schema)(), schema()
+        asked = pages.query_schema(query, columns, order)
+        usual = {name: field.load_default for name, field in asked().fields.items()}
+        read = self.arguments(asked, "query")
 
         def decorate(view: View) -> View:
             @wraps(view)
             def answered(*args: Any, **kwargs: Any) -> Any:
                 wanted = {name: kwargs.pop(name) for name in pages.PARAMETERS if name in kwargs}
-                return pages.read(view(*args, **kwargs), columns, **wanted)
+                given = frozenset(
+                    name for name, value in kwargs.items() if value != usual.get(name)
+                )
+                found = view(*args, **kwargs)
+                return _json(pages.read(found, columns, item, counts, given, **wanted))
+
+            openapi.note(answered, "written", schema)
 
             answered = self.response(200, page)(answered)
             found: View = read(answered)
@@ -143,6 +163,10 @@ class Answers(flask_smorest.Blueprint):
     def queued(self, schema: type[Schema]) -> Decorator:
         """Answer 202 with the job that will do it, and where to ask how far it is."""
         return self.item(schema, 202, at="jobs.get_job", tagged=False)
+
+
+def _json(document: str) -> Response:
+    return Response(f"{document}\n", mimetype="application/json")
 
 
 def _location(at: str, place: Mapping[str, str], item: Any) -> str:

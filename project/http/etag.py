@@ -10,7 +10,7 @@ from flask import Response, request
 
 def tag(item: Any) -> str:
     """The opaque part of an item's ETag: id and version, and what the item itself adds to them."""
-    return str(getattr(item, "tag", f"{item.id}-{item.version}"))
+    return str(item.tag if hasattr(item, "tag") else f"{item.id}-{item.version}")
 
 
 def expected(id: int) -> frozenset[int] | None:

@@ -2,24 +2,43 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
 from typing import Any
 
 import marshmallow as ma
 from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
-from sqlalchemy import ColumnElement, Select, and_, cast, or_, tuple_
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Integer,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy import Text as SqlText
 
-from project.db import count, db
+from project.db import Counts, ask
 from project.errors import Invalid
-from project.http.fields import Int, Text, Value, spell
+from project.http import documents
+from project.http.fields import Int, Text, Value
 from project.http.schemas import Query, Schema
 
 Columns = Mapping[str, ColumnElement[Any]]
 PARAMETERS = ("skip", "limit", "cursor", "sort")
+FIRST = literal_column("1", Integer)
+DEEP = 1000  # rows to leave out; from there on it pays to look for the ids first
 
 
 @dataclass(frozen=True)
@@ -34,16 +53,22 @@ class Key:
     def order(self) -> ColumnElement[Any]:
         return self.column.desc() if self.descending else self.column.asc()
 
-    def after(self, value: str) -> ColumnElement[bool]:
-        typed = cast(value, self.column.type)
-        return self.column < typed if self.descending else self.column > typed
+    @property
+    def parameter(self) -> BindParameter[str]:
+        """The value in the last row of the page before, spelled."""
+        return bindparam(f"last_{self.name}", type_=SqlText())
 
-    def at(self, value: str) -> ColumnElement[bool]:
-        return self.column == cast(value, self.column.type)
+    @property
+    def last(self) -> ColumnElement[Any]:
+        return cast(self.parameter, self.column.type)
 
-    def onwards(self, value: str) -> ColumnElement[bool]:
-        typed = cast(value, self.column.type)
-        return self.column <= typed if self.descending else self.column >= typed
+    @property
+    def beyond(self) -> ColumnElement[bool]:
+        return self.column < self.last if self.descending else self.column > self.last
+
+    @property
+    def onwards(self) -> ColumnElement[bool]:
+        return self.column <= self.last if self.descending else self.column >= self.last
 
 
 class Sort(Value):
@@ -119,67 +144,129 @@ def page_schema(item: type[Schema]) -> type[Schema]:
     )
 
 
+@dataclass(frozen=True)
+class Page:
+    """Which rows of a list: some after so many, or after the last of the page before."""
+
+    keys: tuple[Key, ...]
+    limit: int
+    skip: int = 0
+    last: tuple[str, ...] | None = None
+
+    @property
+    def shape(self) -> tuple[Any, ...]:
+        """What its statement depends on, but for values."""
+        way = "after" if self.last else "deep" if self.skip >= DEEP else self.skip > 0
+        return _order(self.keys), self.limit, way
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Of the parameters of its statement."""
+        if self.last is None:
+            return {"skip": self.skip} if self.skip else {}
+        return {key.parameter.key: value for key, value in zip(self.keys, self.last, strict=True)}
+
+
 def read(
     found: Select[Any],
     columns: Columns,
+    schema: ma.Schema,
+    counts: Counts,
+    given: frozenset[str],
     *,
     limit: int,
     skip: int | None = None,
     cursor: str | None = None,
-    sort: Sequence[Key],
-) -> dict[str, Any]:
-    """One page of what was found; one row more than asked tells whether there is another."""
+    sort: tuple[Key, ...],
+) -> str:
+    """The document of one page of what was found.
+
+    One row more than asked tells whether there is another page.
+    given: the filters that were.
+    """
     if cursor is not None and skip is not None:
         raise _wrong("cursor", "Send either cursor or skip.")
-    keys = [*sort]
-    if not any(key.name == "id" for key in keys):
-        keys.append(Key("id", columns["id"], descending=False))
-    page = found.order_by(None).order_by(*(key.order for key in keys)).limit(limit + 1)
-    page = page.offset(skip or 0) if cursor is None else page.where(_beyond(cursor, keys))
-    rows = db.session.execute(page.add_columns(*(key.column for key in keys))).all()
-    more = len(rows) > limit
-    rows = rows[:limit]
-    return {
-        "items": [row[0] for row in rows],
-        "total": None if cursor is not None else _total(found, skip or 0, len(rows), more),
-        "skip": None if cursor is not None else skip or 0,
-        "limit": limit,
-        "next_cursor": _cursor(keys, rows[-1][1:]) if more else None,
-    }
+    ends = any(key.name == "id" for key in sort)
+    keys = sort if ends else (*sort, Key("id", columns["id"], descending=False))
+    page = Page(keys, limit, skip or 0, None if cursor is None else _place(cursor, keys))
+    told = None if cursor is not None else counts.told(given)
+
+    def build(found: Select[Any]) -> Select[Any]:
+        return _statement(found, schema, page, told)
+
+    shape = schema, *page.shape, told is None or given
+    row = ask(found, shape, build, page.values)
+    assert row is not None  # because an aggregate always answers
+    rows, items, said, *last = row
+    more = rows > limit
+    total: Any = "null"
+    if cursor is None:  # a last page tells its own total
+        ended = not more and (rows or not skip)
+        total = page.skip + rows if ended else counts.total(found, given, said)
+    onwards = json.dumps(_cursor(keys, last)) if more else "null"
+    start = "null" if cursor is not None else page.skip
+    return (
+        f'{{"items":[{items or ""}],"total":{total},"skip":{start},"limit":{limit},'
+        f'"next_cursor":{onwards}}}'
+    )
 
 
-def _total(found: Select[Any], skip: int, rows: int, more: bool) -> int:
-    """A last page tells its own total; any other asks for it."""
-    if not more and (rows or not skip):
-        return skip + rows
-    return count(found)
+def _statement(
+    found: Select[Any], schema: ma.Schema, page: Page, told: ColumnElement[int] | None
+) -> Select[Any]:
+    """How many rows a page has, one more at the most; its items; and the place of the last."""
+    places = {f"place_{n}": key.column for n, key in enumerate(page.keys)}
+    picked = _picked(found, page)
+    rows = documents.rows(picked, **places).subquery("page")
+    _, document = documents.beside(rows, found, schema)
+    written = func.array_agg(documents.spelled(document))
+    last = literal_column(str(page.limit), Integer)
+    listed = func.array_to_string(written[slice(FIRST, last)], documents.COMMA)
+    ends = (cast(func.array_agg(rows.c[place])[last], SqlText) for place in places)
+    answer = select(func.count(), listed, null() if told is None else told, *ends)
+    return answer.select_from(rows.join(document, true()))
 
 
-def _beyond(cursor: str, keys: Sequence[Key]) -> ColumnElement[bool]:
-    """Rows behind the cursor's: (a, b) > (x, y) spelled out, since each key has its own way."""
+def _picked(found: Select[Any], page: Page) -> Select[Any]:
+    order = [key.order for key in page.keys]
+    limit = literal_column(str(page.limit + 1), Integer)
+    rows = found.order_by(None).order_by(*order)
+    if page.last is not None:
+        return rows.where(_beyond(page.keys)).limit(limit)
+    if page.skip < DEEP:
+        return (rows.offset(bindparam("skip", type_=Integer)) if page.skip else rows).limit(limit)
+    # what is skipped is read from an index alone, where there is one
+    id = next(key.column for key in page.keys if key.name == "id")
+    skipped = rows.with_only_columns(id, maintain_column_froms=True)
+    skipped = skipped.offset(bindparam("skip", type_=Integer)).limit(limit)
+    return rows.where(id.in_(skipped.subquery("ids").select()))
+
+
+def _place(cursor: str, keys: Sequence[Key]) -> tuple[str, ...]:
+    """The sort values of the row that a cursor stands for."""
     try:
         order, values = _signer().loads(cursor)
     except BadData:
         raise _wrong("cursor", "Not a cursor of this list; start again without it.") from None
     if order != _order(keys):
         raise _wrong("cursor", "This cursor belongs to another sort; keep sort as it was.")
+    return tuple(values)
+
+
+def _beyond(keys: Sequence[Key]) -> ColumnElement[bool]:
+    """Rows behind the cursor's: (a, b) > (x, y) spelled out, since each key has its own way."""
     if len({key.descending for key in keys}) == 1:  # one way: walks straight on an index
-        typed = (cast(value, key.column.type) for key, value in zip(keys, values, strict=True))
-        last, here = tuple_(*typed), tuple_(*(key.column for key in keys))
+        last, here = tuple_(*(key.last for key in keys)), tuple_(*(key.column for key in keys))
         return here < last if keys[0].descending else here > last
     steps = []
     for depth, key in enumerate(keys):
-        same = [before.at(value) for before, value in zip(keys[:depth], values, strict=False)]
-        steps.append(and_(*same, key.after(values[depth])))
-    return and_(keys[0].onwards(values[0]), or_(*steps))  # the first is where an index can start
+        same = [before.column == before.last for before in keys[:depth]]
+        steps.append(and_(*same, key.beyond))
+    return and_(keys[0].onwards, or_(*steps))  # the first is where an index can start
 
 
-def _cursor(keys: Sequence[Key], values: Sequence[Any]) -> str:
-    return str(_signer().dumps([_order(keys), [_spell(value) for value in values]]))
-
-
-def _spell(value: Any) -> str:
-    return spell(value) if isinstance(value, datetime) else str(value)
+def _cursor(keys: Sequence[Key], values: Sequence[str]) -> str:
+    return str(_signer().dumps([_order(keys), values]))
 
 
 def _keys(order: str, columns: Columns) -> tuple[Key, ...]:

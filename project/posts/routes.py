@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
+from project.db import Lookup
 from project.errors import NotFound, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
@@ -45,12 +46,12 @@ def create_post(values: dict[str, Any]) -> Post:
 @blp.optionally_signed_in
 @blp.item(PostOut)
 @blp.refuses(MISSING)
-def get_post(id: int) -> Post:
+def get_post(id: int) -> Lookup[Post]:
     """Get a post
 
     Only its author and superusers find a draft.
     """
-    return service.get(id, viewer())
+    return service.find(id, viewer())
 
 
 @blp.put("/<id:id>")

@@ -9,7 +9,18 @@ from sqlalchemy import Select, Text, func, null, or_, select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
-from project.db import announce, announced, db, fetch, matching, remove, revise, revise_if, save
+from project.db import (
+    Lookup,
+    announce,
+    announced,
+    db,
+    fetch,
+    matching,
+    remove,
+    revise,
+    revise_if,
+    save,
+)
 from project.errors import Forbidden
 from project.posts.models import Post
 from project.users import service as users
@@ -53,9 +64,9 @@ def search(
     return found
 
 
-def get(id: int, viewer: User | None) -> Post:
+def find(id: int, viewer: User | None) -> Lookup[Post]:
     """A post; one that the viewer may not see is looked for, and missing, like any other."""
-    return fetch(Post, id, among=search(viewer))
+    return Lookup(Post, id, search(viewer))
 
 
 def create(values: dict[str, Any], *, by: User) -> Post:
@@ -120,7 +131,7 @@ def _own(id: int, by: User) -> Post:
     This comes before any version is compared: who may not see a post must not hear of its version.
     It lets no two writers pass, since authors never change.
     """
-    post = get(id, by)
+    post = fetch(Post, id, among=search(by))
     if post.author_id != by.id and not by.is_superuser:
         raise OnlyAuthor
     return post

@@ -10,6 +10,7 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -19,14 +20,17 @@ from sqlalchemy import (
     UniqueConstraint,
     case,
     func,
+    literal_column,
     select,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from project.db import INT4, Base, Id, Item, rule
+from project.db import HYPHEN, INT4, Base, Id, Item, rule
 
 MAX_STOCK = INT4
+NOTHING = literal_column("0", Integer)
 
 
 class Hold(Base):
@@ -94,24 +98,30 @@ class Product(Item):
         """New in the catalogue, so that nobody holds any of it."""
         super().__init__(held=0, **values)
 
-    @property
+    @hybrid_property
     def available(self) -> int:
         """What nobody holds; below zero where fewer are there than were promised."""
         return self.stock - self.held
 
-    @property
+    @hybrid_property
     def tag(self) -> str:
         """What is available is another without a new version when something is held or free."""
         return f"{super().tag}-{self.held}" if self.held else super().tag
 
+    @tag.inplace.expression
+    @classmethod
+    def _tag(cls) -> ColumnElement[str]:
+        held = case((cls.held != NOTHING, func.concat(HYPHEN, cls.held)))
+        return func.concat(cls.id, HYPHEN, cls.version, held)
+
 
 _now = func.statement_timestamp()
-_sum = select(func.coalesce(func.sum(Hold.quantity), 0)).where(
+_sum = select(func.coalesce(func.sum(Hold.quantity), NOTHING)).where(
     Hold.product_id == Product.id, Hold.until > _now
 )
 # computed when read, so that a hold ends by itself; nearly all products need not look for any
 Product.held = column_property(
-    case((Product.held_until > _now, _sum.correlate_except(Hold).scalar_subquery()), else_=0),
+    case((Product.held_until > _now, _sum.correlate_except(Hold).scalar_subquery()), else_=NOTHING),
     expire_on_flush=False,
 )
 

@@ -6,6 +6,7 @@ from typing import IO, Any
 
 from sqlalchemy import Select
 
+from project.db import Lookup
 from project.errors import NotFound, Refused, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
@@ -43,7 +44,7 @@ MOVED_ON = Stale('Product 1 has changed, its ETag is "1-3" now; read it again')
 
 @blp.get("/")
 @blp.public
-@blp.page(ProductOut, ProductQuery, service.SORTABLE)
+@blp.page(ProductOut, ProductQuery, service.SORTABLE, counts=service.COUNTS)
 def list_products(**query: Any) -> Select[Product]:
     """List products"""
     return service.search(**query)
@@ -51,7 +52,7 @@ def list_products(**query: Any) -> Select[Product]:
 
 @blp.get("/search/")
 @blp.public
-@blp.page(ProductOut, ProductSearch, service.SORTABLE)
+@blp.page(ProductOut, ProductSearch, service.SORTABLE, counts=service.COUNTS)
 def search_products(**query: Any) -> Select[Product]:
     """Search products by a part of their name
 
@@ -105,9 +106,9 @@ def create_product(values: dict[str, Any]) -> Product:
 @blp.public
 @blp.item(ProductOut)
 @blp.refuses(MISSING)
-def get_product(id: int) -> Product:
+def get_product(id: int) -> Lookup[Product]:
     """Get a product, inactive or not"""
-    return service.get(id)
+    return service.find(id)
 
 
 @blp.put("/<id:id>")

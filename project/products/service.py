@@ -9,7 +9,8 @@ from typing import Any
 
 from sqlalchemy import Select, Text, func, select
 
-from project.db import announce, fetch, matching, revise, revise_if, save
+from project.db import Counts, Lookup, announce, fetch, matching, revise, revise_if, save
+from project.products import counts
 from project.products.models import Product
 from project.products.stock import holds, ledger
 from project.products.stock import service as stock
@@ -22,6 +23,13 @@ SORTABLE: dict[str, Any] = {
     "created_at": Product.created_at,
     "updated_at": Product.updated_at,
 }
+
+
+COUNTS = Counts(
+    {frozenset(): counts.total(False), frozenset({"active_only"}): counts.total(True)},
+    version=counts.version(),
+    lasting=frozenset({"q", "active_only"}),
+)
 
 
 def search(
@@ -51,9 +59,9 @@ def low(active_only: bool = False) -> Select[Product]:
     return search(active_only=active_only).where(Product.stock <= Product.low_stock_threshold)
 
 
-def get(id: int) -> Product:
+def find(id: int) -> Lookup[Product]:
     """A product, inactive or not."""
-    return fetch(Product, id)
+    return Lookup(Product, id)
 
 
 def create(values: dict[str, Any]) -> Product:

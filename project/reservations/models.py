@@ -15,12 +15,14 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from project.db import Item
+from project.db import HYPHEN, Item
 from project.products.models import Hold
 
 OUTCOMES = ("committed", "released")
@@ -64,10 +66,16 @@ class Reservation(Item):
         """New, and so open."""
         super().__init__(status="open", **values)
 
-    @property
+    @hybrid_property
     def tag(self) -> str:
         """Nobody counts the version when its time is over."""
         return f"{super().tag}-expired" if self.status == "expired" else super().tag
+
+    @tag.inplace.expression
+    @classmethod
+    def _tag(cls) -> ColumnElement[str]:
+        over = case((cls.status == "expired", literal_column("'-expired'")))
+        return func.concat(cls.id, HYPHEN, cls.version, over)
 
 
 def _statuses() -> dict[str, ColumnElement[bool]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
+from project.db import Lookup
 from project.errors import NotFound
 from project.http.blueprint import Blueprint
 from project.products.stock.claims import BatchRefused
@@ -62,9 +63,9 @@ def create_reservation(values: dict[str, Any]) -> Reservation:
 @blp.signed_in
 @blp.item(ReservationOut)
 @blp.refuses(UNKNOWN)
-def get_reservation(id: int) -> Reservation:
+def get_reservation(id: int) -> Lookup[Reservation]:
     """Get a reservation"""
-    return service.get(id)
+    return service.find(id)
 
 
 @blp.post("/<id:id>/commit")

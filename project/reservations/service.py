@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select, update
 
 from project import origin
-from project.db import announce, db, fetch, revise_if, save
+from project.db import Lookup, announce, db, fetch, revise_if, save
 from project.errors import Conflict
 from project.products.models import Hold
 from project.products.stock import batch, claims, holds
@@ -45,9 +45,9 @@ def search(
     return found
 
 
-def get(id: int) -> Reservation:
+def find(id: int) -> Lookup[Reservation]:
     """A reservation."""
-    return fetch(Reservation, id)
+    return Lookup(Reservation, id)
 
 
 def create(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import ForeignKey, Index, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column, query_expression
+from sqlalchemy.orm import Mapped, mapped_column
 
 from project.db import Base, Id, Instant
 
@@ -23,8 +23,6 @@ class Session(Base):
     created_at: Mapped[Instant]
     refreshed_at: Mapped[Instant]
     expires_at: Mapped[datetime] = mapped_column(index=True)
-
-    is_current: Mapped[bool] = query_expression()  # of the sessions of somebody who asks
 
 
 class RefreshToken(Base):

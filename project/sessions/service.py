@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from sqlalchemy import ColumnElement, Select, delete, func, select, update
-from sqlalchemy.orm import with_expression
 
 from project import opaque
 from project.db import db, fetch, note, save, sweep
@@ -41,10 +40,11 @@ class RefreshRaced(Conflict):
     sentence = "The refresh token was used a moment ago; go on with the pair it was answered."
 
 
-def of_user(user_id: int, current: int | None = None) -> Select[Session]:
-    """The sessions of a user, one of which may be the current one."""
-    found = select(Session).where(Session.user_id == user_id, Session.expires_at > func.now())
-    return found.options(with_expression(Session.is_current, Session.id == current))
+def of_user(user_id: int, current: int | None = None) -> Select[Any]:
+    """The sessions of a user, and of each whether it is the current one."""
+    is_current = (Session.id == current).label("is_current")
+    mine = (Session.user_id == user_id, Session.expires_at > func.now())
+    return cast("Select[Any]", select(Session, is_current).where(*mine))
 
 
 def start(user_id: int, user_agent: str, address: str) -> tuple[Session, str]:

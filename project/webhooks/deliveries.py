@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import contains_eager
 from sqlalchemy.orm.attributes import set_committed_value
 
-from project.db import Event, fetch, note, revise, save
+from project.db import Event, Lookup, fetch, note, revise, save
 from project.db.outbox import happened
 from project.jobs import enqueue
 from project.webhooks.models import Delivery, Webhook
@@ -32,9 +32,9 @@ def search(
     return found
 
 
-def get(webhook_id: int, id: int) -> Delivery:
+def find(webhook_id: int, id: int) -> Lookup[Delivery]:
     """A delivery to this webhook."""
-    return fetch(Delivery, id, among=search(webhook_id))
+    return Lookup(Delivery, id, search(webhook_id))
 
 
 def test(webhook_id: int) -> Delivery:
@@ -51,7 +51,7 @@ def redeliver(webhook_id: int, id: int) -> Delivery:
     """Send it once more and at once, be its webhook active or not; a failure of what has been
     tried too often already is final.
     """
-    event = get(webhook_id, id).event
+    event = fetch(Delivery, id, among=search(webhook_id)).event
     due = {"status": "pending", "next_attempt_at": func.now(), "leased_until": func.now() + LEASE}
     delivery = revise(Delivery, id, due)
     set_committed_value(delivery, "event", event)

@@ -7,14 +7,17 @@ from datetime import datetime
 from sqlalchemy import (
     ARRAY,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     String,
     Text,
     UniqueConstraint,
     func,
+    select,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from project.db import Base, Event, Id, Instant, Item
@@ -117,6 +120,12 @@ class Delivery(Item):
     event: Mapped[Event] = relationship(lazy="raise")  # a query per row would go unnoticed
     webhook: Mapped[Webhook] = relationship(lazy="raise")
 
-    @property
+    @hybrid_property
     def event_type(self) -> str:
         return self.event.type
+
+    @event_type.inplace.expression
+    @classmethod
+    def _event_type(cls) -> ColumnElement[str]:
+        of = select(Event.type).where(Event.id == cls.event_id)
+        return of.correlate_except(Event).scalar_subquery()

@@ -7,6 +7,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import Select
 
+from project.db import Lookup
 from project.errors import NotFound, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
@@ -56,9 +57,9 @@ def create_webhook(values: dict[str, Any]) -> Webhook:
 @blp.superuser
 @blp.item(WebhookOut)
 @blp.refuses(MISSING)
-def get_webhook(id: int) -> Webhook:
+def get_webhook(id: int) -> Lookup[Webhook]:
     """Get a webhook"""
-    return service.get(id)
+    return service.find(id)
 
 
 @blp.patch("/<id:id>")
@@ -126,9 +127,9 @@ def list_deliveries(id: int, **query: Any) -> Select[Delivery]:
 @blp.superuser
 @blp.item(DeliveryOut)
 @blp.refuses(MISSING, NO_DELIVERY)
-def get_delivery(id: int, delivery_id: int) -> Delivery:
+def get_delivery(id: int, delivery_id: int) -> Lookup[Delivery]:
     """Get a delivery"""
-    return deliveries.get(id, delivery_id)
+    return deliveries.find(id, delivery_id)
 
 
 @blp.post("/<id:id>/deliveries/<id:delivery_id>/redeliver")

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, case, func, null, select
 
-from project.db import db, fetch, note, remove, revise, save
+from project.db import Lookup, db, note, remove, revise, save
 from project.errors import Invalid
 from project.users.models import User
 from project.webhooks import keys
@@ -27,9 +27,9 @@ def search(is_active: bool | None = None) -> Select[Webhook]:
     return found if is_active is None else found.where(Webhook.is_active == is_active)
 
 
-def get(id: int) -> Webhook:
+def find(id: int) -> Lookup[Webhook]:
     """A webhook."""
-    return fetch(Webhook, id)
+    return Lookup(Webhook, id)
 
 
 def create(values: Mapping[str, Any], *, by: User, private: bool) -> Webhook:

@@ -215,7 +215,7 @@ def test_connections_go_back_to_the_pool_whatever_happens(bench: Bench) -> None:
 
 
 def test_nobody_else_commits() -> None:
-    """Nor rolls back, nor begins: `project/db/session.py` is the place."""
+    """Nor rolls back, nor begins: `project/db/transactions.py` is the place."""
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.func.attr}"
         for path in sorted((ROOT / "project").rglob("*.py"))
@@ -224,7 +224,7 @@ def test_nobody_else_commits() -> None:
         if node.func.attr in ("commit", "rollback", "begin", "begin_nested")
     ]
     assert found
-    assert {line.split(":")[0] for line in found} == {"project/db/session.py"}
+    assert {line.split(":")[0] for line in found} == {"project/db/transactions.py"}
     assert sum(line.endswith(" commit") for line in found) == 1
 
 

@@ -235,7 +235,6 @@ def test_disabled_limits_ask_the_database_nothing(make: Make) -> None:
         assert statuses(app.test_client(), 3) == [200] * 3
     finally:
         event.remove(Engine, "before_cursor_execute", listen)
-    assert seen
     assert [statement for statement in seen if "rate_limits" in statement] == []
 
 

@@ -176,7 +176,6 @@ def test_an_author_who_is_gone_is_told_to_sign_in(context: None) -> None:
         (lambda id, author, other: service.publish(id, {7}, by=other), Forbidden),
         (lambda id, author, other: service.delete(id, by=other), Forbidden),
         (lambda id, author, other: service.delete(id + 1, by=author), NotFound),
-        (lambda id, author, other: service.get(2**70, None), NotFound),
     ],
 )
 def test_a_no_is_raised(context: None, wrong: Any, refusal: type[Exception]) -> None:

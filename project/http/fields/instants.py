@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, Text, func, literal_column
+
 from project.http.fields.value import Value
+
+ZONE = literal_column("'UTC'", Text)
+SPELLING = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'""", Text)
 
 
 class Timestamp(Value):
@@ -17,6 +22,9 @@ class Timestamp(Value):
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else spell(value)
+
+    def sql(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return func.to_char(func.timezone(ZONE, column), SPELLING)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
         try:

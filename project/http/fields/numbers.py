@@ -6,6 +6,9 @@ import re
 from decimal import Decimal
 from typing import Any
 
+from sqlalchemy import ColumnElement, cast, func
+from sqlalchemy import Text as SqlText
+
 from project.db import INT4, INT8
 from project.http.fields.value import Value
 
@@ -106,6 +109,9 @@ class Money(Value):
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
         return None if value is None else f"{value:.2f}"
+
+    def sql(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(func.round(column, 2), SqlText)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):

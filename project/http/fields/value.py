@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import ValidationError, fields
+from sqlalchemy import ColumnElement
 
 
 class Message(str):
@@ -44,6 +45,10 @@ class Value(fields.Field[Any]):
     def spelled(self) -> bool:
         """Values arrive as text: in a query string, in a CSV file."""
         return bool(getattr(self.root, "spelled", False))
+
+    def sql(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A column as PostgreSQL shall write it into a document: what `_serialize` is here."""
+        return column
 
     def describe(self) -> dict[str, Any]:
         """This field in JSON Schema, as OpenAPI 3.1 uses it."""

@@ -7,12 +7,16 @@ from datetime import datetime
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     String,
     UniqueConstraint,
+    func,
+    literal_column,
     text,
 )
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
 from project.db import Base, Id, rule
@@ -71,3 +75,13 @@ class Movement(Base):
     actor_name: Mapped[str | None] = mapped_column(String(50))
     request_id: Mapped[str] = mapped_column(String(128))
     created_at: Mapped[datetime]
+
+    @hybrid_property
+    def tag(self) -> str:
+        """There is one state of it, for ever."""
+        return f"{self.id}-{self.version}"
+
+    @tag.inplace.expression
+    @classmethod
+    def _tag(cls) -> ColumnElement[str]:
+        return func.concat(cls.id, literal_column(f"'-{cls.version}'"))

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
+from project.db import Lookup
 from project.errors import Conflict, NotFound, Refused
 from project.http.blueprint import Blueprint
 from project.products.stock import service
@@ -118,9 +119,9 @@ def create_movements(values: dict[str, Any]) -> service.Batch:
 @blp.signed_in
 @blp.item(MovementOut)
 @blp.refuses(UNKNOWN)
-def get_movement(id: int) -> Movement:
+def get_movement(id: int) -> Lookup[Movement]:
     """Get a movement"""
-    return service.get(id)
+    return service.find(id)
 
 
 @blp.post("/stock/movements/<id:id>/reverse")

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from project.db import db, fetch
+from project.db import Lookup, db, fetch
 from project.errors import Conflict, Invalid, Stale
 from project.products.models import Product
 from project.products.stock import batch, claims, ledger
@@ -67,9 +67,9 @@ def of_product(product_id: int, **query: Any) -> Select[Movement]:
     return search(product_id=fetch(Product, product_id).id, **query)
 
 
-def get(id: int) -> Movement:
+def find(id: int) -> Lookup[Movement]:
     """A movement."""
-    return fetch(Movement, id)
+    return Lookup(Movement, id)
 
 
 def balance(product_id: int, at: datetime | None = None) -> Balance:
@@ -129,7 +129,7 @@ def count(product_id: int, counted: int, reason: str | None = None) -> Movement 
 
 def reverse(id: int) -> Movement:
     """Take a movement back by its opposite; raises Refused, and Conflict the second time."""
-    taken = get(id)
+    taken = fetch(Movement, id)
 
     def reversed(_: Product) -> None:
         if db.session.scalar(select(Movement.id).where(Movement.reverses_id == id)):

@@ -1,0 +1,132 @@
+"""What PostgreSQL writes is what the schema would: byte for byte, for whatever is answered so."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy import Select, select
+from sqlalchemy.orm import selectinload
+
+from project.db import UNKNOWN, Lookup, db
+from project.http import documents, etag, pages
+from project.http.app import App
+from project.products.models import MAX_STOCK
+from project.products.stock import service as stock
+from project.reservations import service as reservations
+from project.sessions import service as sessions
+from project.sessions.models import Session
+from project.users.models import User
+from tests.house.world import World
+from tests.posts.make import make_post
+from tests.products.make import make_product
+from tests.webhooks.make import make_webhook
+
+ODD = (
+    "".join(map(chr, range(1, 161))) + '"\\/\u2028\u2029\ufeff\ufffe 😀 e\u0301 Ω\U0010ffff',
+    "null",
+    "0",
+    "'; --%s %(x)s $1 {} \\u0000 \\",
+)
+INSTANTS = (
+    datetime(1, 1, 2, tzinfo=UTC),
+    datetime(2024, 2, 29, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(9999, 12, 30, 0, 0, 0, 100, tzinfo=UTC),
+)
+
+
+Written = dict[str, tuple[Any, Any]]
+
+
+def written(app: App, kind: str) -> Written:
+    """The views that return a Select, or a Lookup: each with its model and its schema."""
+    found: Written = {}
+    for endpoint, view in app.view_functions.items():
+        function: Any = inspect.unwrap(view)
+        answer = re.fullmatch(rf"{kind}\[(\w+)\]", function.__annotations__.get("return", ""))
+        notes = getattr(view, "_apidoc", {})
+        if answer and "written" in notes:
+            found[endpoint] = function.__globals__[answer[1]], notes["written"]()
+    return found
+
+
+@pytest.fixture
+def everything(app: App, world: World) -> Iterator[None]:
+    """Rows of every model, some of them odd."""
+    with app.app_context():
+        author = db.session.get_one(User, world.users["owner"])
+        author.full_name = ODD[0][:200]
+        for n, text in enumerate(ODD):
+            make_product(
+                name=f"{text[:200]} {n}",
+                description=text,
+                price=Decimal(("0.01", "99999999.99", "1.10", "5")[n]),
+                stock=(0, MAX_STOCK, 1, 7)[n],
+                low_stock_threshold=(None, 0, 3, 9)[n],
+                created_at=INSTANTS[n % 3],
+                is_active=bool(n % 2),
+            )
+            make_post(title=f"{n} {text[:200]}", content=text, author=author, is_published=n == 1)
+            make_webhook(description=text[:200], event_types=[None, ["stock.low", "post.*"]][n % 2])
+        held = make_product(stock=9)
+        lines = [{"product_id": held.id, "quantity": n} for n in (3, 1, 2)]
+        reservations.create(lines, 60)
+        stock.adjust(held.id, 4, reason=ODD[0][:200])
+        db.session.commit()
+        yield
+
+
+def dumped(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+
+
+def all_of(model: Any) -> tuple[Select[Any], list[Any]]:
+    """A Select of every row, and the rows with all that belongs to them."""
+    if model is Session:
+        id = db.session.scalars(select(Session.user_id).order_by(Session.id.desc())).first() or 0
+        found = sessions.of_user(id, 1)
+        rows = []
+        for row, is_current in db.session.execute(found.order_by(Session.id)):
+            row.is_current = is_current
+            rows.append(row)
+        return found, rows
+    found = select(model)
+    return found, [*db.session.scalars(found.options(selectinload("*")).order_by(model.id))]
+
+
+def test_every_item_is_written_as_its_schema_would(app: App, everything: None) -> None:
+    views = written(app, "Lookup")
+    assert len(views) >= 6
+    for endpoint, (model, schema) in views.items():
+        _, rows = all_of(model)
+        assert rows, endpoint
+        for row in rows:
+            found = documents.find(Lookup(model, row.id), schema)
+            assert found.document == dumped(schema.dump(row)), endpoint
+            assert found.tag == etag.tag(row), endpoint
+            among = Lookup(model, row.id, select(model).where(model.id != 0))
+            assert documents.find(among, schema) == found
+
+
+@pytest.mark.parametrize("limit", [2, 100])
+def test_every_page_is_written_as_its_schema_would(app: App, everything: None, limit: int) -> None:
+    views = written(app, "Select")
+    assert len(views) >= 8
+    for endpoint, (model, schema) in views.items():
+        found, rows = all_of(model)
+        assert rows, endpoint
+        sort = (pages.Key("id", model.id, descending=False),)
+        page = pages.read(
+            found, {"id": model.id}, schema, UNKNOWN, frozenset(), limit=limit, sort=sort
+        )
+        whole: Any = pages.page_schema(schema.__class__)
+        members = {"items": rows[:limit], "total": len(rows), "skip": 0, "limit": limit}
+        members["next_cursor"] = json.loads(page)["next_cursor"]
+        assert (members["next_cursor"] is None) == (len(rows) <= limit)
+        assert page == dumped(whole().dump(members)), endpoint
