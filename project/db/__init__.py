@@ -1,7 +1,7 @@
 """The database: the words models are written in, and the verbs services speak."""
 
 from project.db.counts import UNKNOWN, Counts, count
-from project.db.models import HYPHEN, Base, Id, Instant, Item
+from project.db.models import HYPHEN, Base, Id, Instant, Item, ngrams
 from project.db.outbox import Event, announced
 from project.db.prepared import Prepared, ask
 from project.db.probing import probe
@@ -60,6 +60,7 @@ __all__ = [
     "lift_limits",
     "matching",
     "named",
+    "ngrams",
     "note",
     "probe",
     "reading",

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Function,
     Identity,
     MetaData,
     Numeric,
     Text,
     func,
     literal_column,
+    text,
 )
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.ext.hybrid import hybrid_property
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, registry
+from sqlalchemy.orm import DeclarativeBase, InstrumentedAttribute, Mapped, mapped_column, registry
 
 HYPHEN = literal_column("'-'", Text)
 
@@ -62,3 +64,12 @@ class Item(Base):
     @classmethod
     def _tag(cls) -> ColumnElement[str]:
         return func.concat(cls.id, HYPHEN, cls.version)
+
+
+def ngrams(of: ColumnElement[str] | InstrumentedAttribute[str], shortest: int = 1) -> Function[Any]:
+    """The letters of a text in lower case, and each with the next; from 2 on, the latter only.
+
+    A column with an index of these says so, `info={"ngrams": True}`, for `matching` to use it.
+    """
+    lower = func.lower(of).collate("C")  # compared byte by byte, whatever the language
+    return func.ngrams(lower, text(str(shortest)), type_=ARRAY(Text))

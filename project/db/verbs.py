@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -17,6 +18,7 @@ from sqlalchemy import (
     delete,
     func,
     inspect,
+    literal,
     or_,
     select,
     true,
@@ -24,13 +26,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, aliased
 
-from project.db.models import Base, Item
+from project.db.models import Base, Item, ngrams
 from project.db.session import db
 from project.errors import NotFound, Stale
 
 INT4 = 2**31 - 1
 INT8 = 2**63 - 1
 NOTHING = timedelta(0)
+TRIGRAM = re.compile("[0-9A-Za-z]{3}")  # what pg_trgm can look up in every locale
 
 Entity = TypeVar("Entity", bound=Base)
 Kept = TypeVar("Kept", bound=Item)
@@ -90,8 +93,22 @@ class Written(NamedTuple):
 
 def matching(q: str, *columns: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
     """Whether `q` is part of one of the columns, in any case; `%`, `_` and `\\` mean themselves."""
-    literal = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return or_(*(column.ilike(f"%{literal}%") for column in columns))
+    return or_(*(_part(q, column) for column in columns))
+
+
+def _part(q: str, column: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """The like of one column: ILIKE, spelled out so that an index of the lower case can be used.
+
+    What is too short for trigrams is looked up by letters. LIKE beside that would tell the planner
+    the same twice; it takes both for independent, and what is common for rare.
+    """
+    lower = func.lower(column)
+    if TRIGRAM.search(q) or not column.property.columns[0].info.get("ngrams"):
+        literally = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return lower.like(func.lower(f"%{literally}%"))
+    asked = literal(q)
+    letters = ngrams(column).contains(ngrams(asked, min(len(q), 2)))
+    return letters & (func.strpos(lower, func.lower(asked)) > 0)
 
 
 def save(row: Entity) -> Entity:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from project.db import HYPHEN, INT4, Base, Id, Item, rule
+from project.db import HYPHEN, INT4, Base, Id, Item, ngrams, rule
 
 MAX_STOCK = INT4
 NOTHING = literal_column("0", Integer)
@@ -83,7 +83,7 @@ class Product(Item):
         ),
     )
 
-    name: Mapped[str] = mapped_column(String(255))
+    name: Mapped[str] = mapped_column(String(255), info={"ngrams": True})
     description: Mapped[str | None] = mapped_column(Text)
     price: Mapped[Decimal]
     stock: Mapped[int] = mapped_column(server_default=text("0"))
@@ -127,6 +127,12 @@ Product.held = column_property(
 
 
 Index("ix_products_lower_name", func.lower(Product.name), Product.id)
+Index(
+    "ix_products_ngrams",
+    ngrams(Product.name),
+    postgresql_using="gin",
+    postgresql_with={"gin_pending_list_limit": 256},
+)
 
 # how many there are, kept by triggers (migration 0013); `counts.py` says how it is read
 product_counts = Table(
