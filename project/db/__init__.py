@@ -1,5 +1,6 @@
 """The database: the words models are written in, and the verbs services speak."""
 
+from project.db.copying import copy_in
 from project.db.counts import UNKNOWN, Counts, count
 from project.db.models import HYPHEN, Base, Id, Instant, Item, ngrams
 from project.db.outbox import Event, announced
@@ -54,6 +55,7 @@ __all__ = [
     "aside",
     "ask",
     "attempt",
+    "copy_in",
     "count",
     "db",
     "fetch",
