@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, cast
 
 import marshmallow as ma
 
-from project.http.body import load
+from project.http.body import Loader
 from project.http.fields import Int, Money, Note, StrictBoolean, Text
 from project.http.schemas import Out, Patch, Query, Schema, Stored
 from project.products import bulk
@@ -35,12 +34,7 @@ class ProductRow(ProductIn):
     spelled = True
 
 
-def validate_row(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of a row; raises Invalid."""
-    return load(ROW, document, "row")
-
-
-ROW = ProductRow()
+validate_row = Loader(ProductRow(), "row")
 
 
 class ProductPatch(Patch, ProductIn):

@@ -10,10 +10,12 @@ from sqlalchemy import ColumnElement, cast, func
 from sqlalchemy import Text as SqlText
 
 from project.db import INT4, INT8
-from project.http.fields.value import Value
+from project.http.fields.value import NOTHING, Value
 
 PENNY = Decimal("0.01")
 MOST = Decimal("99999999.99")
+
+NOT_ZERO = "(?=[0.]*[1-9])"
 
 
 class Int(Value):
@@ -46,6 +48,12 @@ class Int(Value):
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         raise self.make_error("invalid")
+
+    def plain(self) -> str:
+        if self.min > 1:
+            return NOTHING
+        above = NOT_ZERO if self.min == 1 or not self.zero else ""
+        return above + _digits(self.max)
 
     def limits(self) -> dict[str, Any]:
         if self.dump_only:
@@ -93,6 +101,9 @@ class StrictBoolean(Value):
             raise self.make_error("invalid")
         return value
 
+    def plain(self) -> str:
+        return "(?:true|false)"
+
 
 class Money(Value):
     """An amount of at most two decimals, as string or number; answered as a string with two."""
@@ -125,6 +136,12 @@ class Money(Value):
             raise self.make_error("decimals")
         return round(amount, 2)
 
+    def plain(self) -> str:
+        if self.min > PENNY:
+            return NOTHING
+        above = NOT_ZERO if self.min > 0 else ""
+        return rf"{above}{_digits(self.max)}(?:\.[0-9]{{1,2}})?"
+
     def describe(self) -> dict[str, Any]:
         described = super().describe()
         if self.dump_only or self.spelled:
@@ -140,3 +157,9 @@ class Money(Value):
             return {"pattern": r"^[0-9]+\.[0-9]{2}$"}
         nonzero = r"(?!0+(\.0+)?$)" if self.min > 0 else ""
         return {"pattern": rf"^{nonzero}0{{0,32}}[0-9]{{1,8}}(\.[0-9]{{1,2}}0{{0,38}})?$"}
+
+
+def _digits(most: int | Decimal) -> str:
+    """As many digits as a whole number may have, with pennies behind it, that is surely no more."""
+    many = len(str(max(0, int(most + PENNY)))) - 1
+    return f"[0-9]{{1,{many}}}" if many else NOTHING

@@ -9,11 +9,18 @@ from typing import Any
 
 from email_validator import EmailNotValidError, validate_email
 
-from project.http.fields.value import Value
+from project.http.fields.value import NOTHING, Value
 
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates
 NFC_SHRINKS = 4  # a letter and three marks can become one character, but not more
 MARKS = 30  # in a row (UAX 15 section 13): normalising takes time in the square of their number
+
+# Letters, signs and ideographs of which no two become another when normalised, and that are no
+# marks: most of what is written in Latin, Cyrillic, Chinese and Japanese.
+STABLE = (
+    "\x01-\u02ff\u0400-\u0482\u048a-\u052f\u2010-\u2027\u20a0-\u20bf\u2100-\u2125"
+    "\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff"
+)
 
 
 class Text(Value):
@@ -61,6 +68,11 @@ class Text(Value):
         if any(marked and len(list(run)) > MARKS for marked, run in groupby(value, key=_is_mark)):
             raise self.make_error("marks", most=MARKS)
         return unicodedata.normalize("NFC", value).strip()
+
+    def plain(self) -> str:
+        if self.pattern:
+            return NOTHING
+        return rf"(?!\s)[{STABLE}]{{{self.min},{self.max}}}(?<!\s)"
 
     def limits(self) -> dict[str, Any]:
         if self.dump_only:
@@ -113,6 +125,9 @@ class Secret(Text):
     def clean(self, value: str) -> str:
         return value
 
+    def plain(self) -> str:
+        return NOTHING
+
     def limits(self) -> dict[str, Any]:
         length = {"maxLength": self.max, "minLength": self.min}
         return {**length, "format": "password", "pattern": r"^[^\x00]*$"}
@@ -131,6 +146,9 @@ class Email(Text):
         if found is None:
             raise self.make_error("invalid_email")
         return found
+
+    def plain(self) -> str:
+        return NOTHING
 
     def limits(self) -> dict[str, Any]:
         return {"format": "email"} if self.dump_only else {"format": "email", "maxLength": self.max}

@@ -7,6 +7,8 @@ from typing import Any
 from marshmallow import ValidationError, fields
 from sqlalchemy import ColumnElement
 
+NOTHING = "(?!)"  # the regular expression that no text matches
+
 
 class Message(str):
     """A sentence for a person that remembers its code for programs."""
@@ -49,6 +51,14 @@ class Value(fields.Field[Any]):
     def sql(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """A column as PostgreSQL shall write it into a document: what `_serialize` is here."""
         return column
+
+    def plain(self) -> str:
+        """A regular expression of the spelled values that are good as they are.
+
+        Not of all good ones: of those that the field takes, and that PostgreSQL reads as what the
+        field makes of them. A class with another `_deserialize` has another one of these, too.
+        """
+        return NOTHING
 
     def describe(self) -> dict[str, Any]:
         """This field in JSON Schema, as OpenAPI 3.1 uses it."""

@@ -1,4 +1,4 @@
-"""The rows that wait become products, in four statements whatever their number."""
+"""The rows that wait become products, in three statements whatever their number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB, insert
 from project.db import announce, announced, db, lift_limits, revision
 from project.products.bulk import staging
 from project.products.bulk.sheet import FIELDS, Sheet
-from project.products.bulk.staging import GOOD, PRODUCTS, STAGED, Validate
+from project.products.bulk.staging import GOOD, PRODUCTS, STAGED, Rules
 from project.products.models import Product
 from project.products.stock.events import all_fell, all_moved, document
 from project.products.stock.ledger import MOVEMENTS, record
@@ -35,7 +35,7 @@ class Loaded:
     refused: int
 
 
-def load(sheet: Sheet, validate: Validate, *, update: bool = False) -> Loaded:
+def load(sheet: Sheet, validate: Rules, *, update: bool = False) -> Loaded:
     """Take the good rows into the catalogue; `refusals()` tells of the others.
 
     validate: the values of one document; raises Invalid.
@@ -48,7 +48,6 @@ def load(sheet: Sheet, validate: Validate, *, update: bool = False) -> Loaded:
     found = _find() if update else 0
     changed = _change(sheet.places) if found else 0
     new = _insert()
-    staging.refuse_taken(HOMELESS)
     loaded = Loaded(new, changed, found - changed, staging.refused())
     announce("products.imported", **asdict(loaded))
     return loaded
@@ -71,7 +70,8 @@ def _find() -> int:
         .cte("held")
     )
     found = sa.update(STAGED).where(GOOD, STAGED.c.name == held.c.name)
-    return staging.run(found.values(product_id=held.c.id, stock_before=held.c.stock))
+    known = found.values(product_id=held.c.id, stock_before=held.c.stock)
+    return db.session.connection().execute(known).rowcount
 
 
 def _change(fields: Iterable[str]) -> int:
@@ -96,7 +96,7 @@ def _change(fields: Iterable[str]) -> int:
 
 
 def _insert() -> int:
-    """Insert and let the unique rule decide: whoever was faster keeps the name.
+    """Insert and let the unique rule decide: whoever was faster keeps the name, ours is refused.
 
     What new products come with is told to the ledger in the same statement, and they are announced.
     """
@@ -112,9 +112,9 @@ def _insert() -> int:
     lines = record(made, made.c.stock, "opening").returning(*MOVEMENTS.c).cte("lines")
     data = {"product_id": made.c.id, "name": made.c.name}
     said = announced("product.created", document(data), made)
-    news = (each.cte() for each in (said, all_moved(lines)))
-    housed = sa.update(STAGED).where(HOMELESS, STAGED.c.name == made.c.name).add_cte(*news)
-    return staging.run(housed.values(product_id=made.c.id))
+    refused = staging.taken(HOMELESS, ~sa.exists().where(made.c.name == STAGED.c.name))
+    rest = (each.cte() for each in (said, all_moved(lines), refused))
+    return db.session.scalar(sa.select(sa.func.count()).select_from(made).add_cte(*rest)) or 0
 
 
 def _cells(fields: Iterable[str], otherwise: Any) -> dict[str, sa.ColumnElement[Any]]:

@@ -11,7 +11,7 @@ from project.db import savepoint
 from project.products.bulk import staging
 from project.products.bulk.merge import Loaded, load
 from project.products.bulk.sheet import Sheet
-from project.products.bulk.staging import Validate
+from project.products.bulk.staging import Rules
 
 TOLD = 1_000  # refusals in a report
 COLUMNS = 100  # ignored ones in a report, each cut to as many characters
@@ -39,7 +39,7 @@ class Report:
 @contextmanager
 def loading(
     sheet: Sheet,
-    validate: Validate,
+    validate: Rules,
     *,
     update: bool = False,
     skip_refused: bool = False,
@@ -57,7 +57,7 @@ def loading(
             raise NothingWritten
 
 
-def take(sheet: Sheet, validate: Validate, **how: bool) -> Report:
+def take(sheet: Sheet, validate: Rules, **how: bool) -> Report:
     """Load a file, and report what came of it. See `loading`."""
     with loading(sheet, validate, **how) as (loaded, written):
         refusals = [dict(row._mapping) for row in staging.refusals(TOLD)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import IO
 
 from project import sheets
@@ -23,6 +25,26 @@ class Sheet(sheets.Sheet):
         seen: Callable[[int], object] = int,
     ) -> None:
         super().__init__(file, FIELDS, NEEDED, columns, seen)
+
+    def plain(self, patterns: Mapping[str, str]) -> Callable[[list[str]], Sequence[str] | None]:
+        """Answers of a row the cells of its fields, if they match the patterns: else None.
+
+        A cell that may be empty matches too if it is. No cell holds a NUL, so they are told apart.
+        """
+        parts = (
+            f"(?:{patterns[field]})?" if field in CLEARED + KEPT else patterns[field]
+            for field in self.places
+        )
+        match = re.compile("\0".join(parts)).fullmatch
+        pick, width = itemgetter(*self.places.values()), len(self.header)
+
+        def look(cells: list[str]) -> Sequence[str] | None:
+            if len(cells) != width:
+                return None
+            picked: Sequence[str] = pick(cells)
+            return picked if match("\0".join(picked)) else None
+
+        return look
 
     def document(self, cells: list[str]) -> Mapping[str, str | None]:
         """The fields given; raises Invalid for a row that does not fit the header.

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
-from typing import Any
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from io import StringIO
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateTable, DropTable
 
-from project.db import db
+from project.db import copy_in, db
 from project.errors import Invalid
 from project.products.bulk.sheet import FIELDS, Sheet
 from project.products.models import Product
 
-BATCH = 1_000  # rows
+BATCH = 1_000  # rows that are read at once
+PIECE = 2**18  # characters that are copied at once, or as many as one row has
 
 PRODUCTS = Product.metadata.tables["products"]
 [TAKEN] = [c.info["rule"] for c in PRODUCTS.constraints if isinstance(c, sa.UniqueConstraint)]
@@ -33,36 +34,46 @@ STAGED = sa.Table(
 )
 GOOD = STAGED.c.message.is_(None)
 
-# JSON is as fast as COPY here, and the engine still translates what the driver complains of.
-FILL = sa.text(
-    f"INSERT INTO {STAGED} SELECT * FROM json_populate_recordset(CAST(NULL AS {STAGED}), :rows)"
-)
 
-Validate = Callable[[Mapping[str, Any]], dict[str, Any]]
+class Rules(Protocol):
+    """What a row must be: called with one, it answers the values, or raises Invalid.
+
+    plain: for each field a regular expression of cells that are good, and are their own values.
+    """
+
+    @property
+    def plain(self) -> Mapping[str, str]: ...
+
+    def __call__(self, document: Mapping[str, Any]) -> dict[str, Any]: ...
 
 
-def stage(sheet: Sheet, validate: Validate) -> None:
-    """Fill the table, a batch at a time: neither file nor report is ever in memory."""
+def stage(sheet: Sheet, validate: Rules) -> None:
+    """Fill the table, a piece at a time: neither file nor report is ever in memory."""
     db.session.execute(DropTable(STAGED, if_exists=True))
     db.session.execute(CreateTable(STAGED))
-    rows = _judged(sheet, validate)
-    while batch := list(islice(rows, BATCH)):
-        db.session.execute(FILL, {"rows": json.dumps(batch, default=str)})
+    columns = ("line", *sheet.places, "field", "code", "message")
+    for piece in _pieces(_judged(sheet, validate)):
+        copy_in(STAGED, columns, piece)
     db.session.execute(sa.text(f"ANALYZE {STAGED}"))
-
-
-def refuse_taken(*rows: sa.ColumnElement[bool]) -> None:
-    """Refuse good rows with the sentence of the unique rule."""
-    message = sa.func.replace(TAKEN.sentence, "{name}", STAGED.c.name)
-    refused = {"field": "name", "code": TAKEN.code, "message": message}
-    run(sa.update(STAGED).where(GOOD, *rows).values(refused))
 
 
 def refuse_repeated() -> None:
     """Refuse all good rows of a name but the first."""
-    firsts = sa.select(STAGED.c.name, sa.func.min(STAGED.c.line).label("line"))
-    first = firsts.where(GOOD).group_by(STAGED.c.name).subquery()
-    refuse_taken(STAGED.c.name == first.c.name, STAGED.c.line > first.c.line)
+    first = (
+        sa.select(STAGED.c.name, sa.func.min(STAGED.c.line).label("line"))
+        .where(GOOD)
+        .group_by(STAGED.c.name)
+        .having(sa.func.count() > 1)
+        .subquery()
+    )
+    db.session.execute(taken(STAGED.c.name == first.c.name, STAGED.c.line > first.c.line))
+
+
+def taken(*rows: sa.ColumnElement[bool]) -> sa.Update:
+    """The UPDATE that refuses good rows with the sentence of the unique rule."""
+    message = sa.func.replace(TAKEN.sentence, "{name}", STAGED.c.name)
+    refused = {"field": "name", "code": TAKEN.code, "message": message}
+    return sa.update(STAGED).where(GOOD, *rows).values(refused)
 
 
 def refused() -> int:
@@ -78,20 +89,39 @@ def reasons() -> int:
 
 def refusals(most: int | None = None) -> Iterator[sa.Row[int, str, str, str]]:
     """Line, field, code and message of what the last load of this transaction refused."""
-    reasons = sa.select(*(STAGED.c[part] for part in ("line", "field", "code", "message")))
+    field = sa.func.coalesce(STAGED.c.field, "").label("field")  # a row as a whole has none
+    reasons = sa.select(STAGED.c.line, field, STAGED.c.code, STAGED.c.message)
     told = reasons.where(~GOOD).order_by(STAGED.c.line, STAGED.c.field).limit(most)
     yield from db.session.execute(told, execution_options={"yield_per": BATCH})
 
 
-def run(statement: sa.Update) -> int:
-    """How many rows the statement met."""
-    return db.session.connection().execute(statement).rowcount
+def _judged(sheet: Sheet, validate: Rules) -> Iterator[Sequence[Any]]:
+    """A good row once, with its values; a refused one once for every reason.
 
-
-def _judged(sheet: Sheet, validate: Validate) -> Iterator[dict[str, Any]]:
-    """A good row once, with its values; a refused one once for every reason."""
+    What the rules know to be plain is not brought before them: nearly all there is.
+    """
+    plain = sheet.plain(validate.plain)
+    nothing = (None,) * len(sheet.places)
     for line, cells in sheet.rows():
+        if picked := plain(cells):
+            yield line, *picked, None, None, None
+            continue
         try:
-            yield {"line": line, **validate(sheet.document(cells))}
+            values = validate(sheet.document(cells))
+            yield line, *map(values.get, sheet.places), None, None, None
         except Invalid as refusal:
-            yield from ({**error, "line": line} for error in refusal.members["errors"])
+            for error in refusal.members["errors"]:
+                yield line, *nothing, error["field"], error["code"], error["message"]
+
+
+def _pieces(rows: Iterable[Sequence[Any]]) -> Iterator[bytes]:
+    """The rows as CSV, whose lines end in CR LF: so a cell with either of them is quoted."""
+    piece = StringIO(newline="")
+    write = csv.writer(piece).writerow
+    for row in rows:
+        write(row)
+        if piece.tell() > PIECE:
+            yield piece.getvalue().encode()
+            piece.seek(0)
+            piece.truncate()
+    yield piece.getvalue().encode()

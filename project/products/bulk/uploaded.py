@@ -9,7 +9,7 @@ from typing import IO, Any
 from project.jobs import Job, enqueue
 from project.products.bulk.report import Report, take
 from project.products.bulk.sheet import Sheet
-from project.products.bulk.staging import Validate
+from project.products.bulk.staging import Rules
 from project.sheets import Malformed
 from project.uploads import service as uploads
 
@@ -17,7 +17,7 @@ Columns = Mapping[str, str]
 
 
 def preview(
-    file: IO[bytes], validate: Validate, *, update: bool, skip_refused: bool, **columns: str
+    file: IO[bytes], validate: Rules, *, update: bool, skip_refused: bool, **columns: str
 ) -> Report:
     """Report what an import would do, and leave everything as it is."""
     sheet = Sheet(file, columns)
@@ -34,7 +34,7 @@ def queue(file: IO[bytes], *, update: bool, skip_refused: bool, **columns: str) 
 
 def carry_out(
     upload_id: int,
-    validate: Validate,
+    validate: Rules,
     columns: Columns,
     progress: Callable[[int], object],
     **how: bool,
