@@ -1,4 +1,4 @@
-"""`make bench-files`: how long large files take in and out, and how little memory."""
+"""`make bench-files`: how long large files take in and out, beside COPY, and how little memory."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import csv
 import http.client
 import itertools
 import json
+import os
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -22,12 +24,17 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import psutil
+import psycopg2
+from sqlalchemy.engine import make_url
 
 from config import ROOT
 from project.embedded import Cluster
-from tests.bench import SECRET
+from project.products.routes import EXPORTED
+from tests.conftest import SECRET, administration, at, migrate
 from tests.server import Server
 
+ROUNDS = 3
+TABLES = ("products", "stock_movements", "events")  # what an import writes
 EXPORT, IMPORT = "/api/v1/products/export", "/api/v1/products/import"
 ROWS = """
 INSERT INTO products (name, description, price, stock)
@@ -67,8 +74,8 @@ class Shop:
     web: int
     worker: int
 
-    def export(self, query: str, path: Path) -> None:
-        """From the first byte to the last, which are written to a file."""
+    def export(self, query: str, path: Path) -> float:
+        """From the first byte to the last, which are written to a file: how many seconds."""
         peak, began = Peak(self.web), time.perf_counter()
         request = Request(f"{self.server.url}{EXPORT}{query}", headers=self.headers)
         with urlopen(request) as answer, path.open("wb") as file:
@@ -82,6 +89,7 @@ class Shop:
             end="",
         )
         print(f"after {first * 1000:.0f} ms")
+        return took
 
     def upload(self, query: str, path: Path) -> Any:
         """Send a file, and have the report: at once, or the job's."""
@@ -121,6 +129,12 @@ class Shop:
             time.sleep(0.2)
 
 
+def connect(url: str) -> psycopg2.extensions.connection:
+    """A connection without the application's limits."""
+    plain = make_url(url).set(drivername="postgresql")
+    return psycopg2.connect(plain.render_as_string(hide_password=False))
+
+
 @contextmanager
 def opened(folder: Path) -> Iterator[Shop]:
     """A new and empty one."""
@@ -145,6 +159,94 @@ def opened(folder: Path) -> Iterator[Shop]:
     cluster.stop()
 
 
+class Race:
+    """Several ways to do one thing, in turns; the first is what the others are compared with."""
+
+    def __init__(self, title: str, rows: int) -> None:
+        self.title, self.rows = title, rows
+        self.seconds: dict[str, list[float]] = {}
+
+    def took(self, name: str, seconds: float) -> None:
+        self.seconds.setdefault(name, []).append(seconds)
+
+    def report(self) -> None:
+        """Medians over the rounds; ratios within each round."""
+        first = next(iter(self.seconds.values()))
+        print(f"\n{self.title:<46}{'seconds':>9}{'rows/s':>11}{'COPY ÷':>8}")
+        for name, seconds in self.seconds.items():
+            ratios = [one / other for one, other in zip(first, seconds, strict=True)]
+            took = statistics.median(seconds)
+            print(f"{name:<46}{took:>9.2f}{self.rows / took:>11,.0f}", end="")
+            print(f"{statistics.median(ratios):>8.2f}")
+        print()
+
+
+def import_beside_copy(folder: Path, rows: int) -> None:
+    """`flask products import`, from the start of the process to its end; and COPY of the rows that
+    it has made into the same tables, with all their indexes, constraints and triggers.
+    """
+    cluster, path = Cluster(folder / "data"), folder / "catalogue.csv"
+    folder.mkdir()
+    catalogue(path, rows, 100 * rows)
+    url = cluster.ensure()
+    migrate(url)
+    race, numbers = Race(f"import of {rows:,} products", rows), itertools.count()
+
+    def empty() -> str:
+        name = f"copy_{next(numbers)}"
+        with administration(at(url, "template1")) as run:
+            run(f"CREATE DATABASE {name} TEMPLATE {make_url(url).database}")
+        return at(url, name)
+
+    def ours(target: str) -> tuple[float, float]:
+        command = [sys.executable, "-m", "flask", "products", "import", str(path)]
+        environment = {**os.environ, "DATABASE_URL": target, "SECRET_KEY": SECRET}
+        began = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        assert status == 0
+        return time.perf_counter() - began, usage.ru_maxrss / 1024
+
+    def copy(target: str, direction: str) -> float:
+        began = time.perf_counter()
+        with closing(connect(target)) as connection, connection, connection.cursor() as cursor:
+            for table in TABLES:
+                out = direction == "TO STDOUT"
+                source = f"(SELECT * FROM {table} ORDER BY id)" if out else table
+                with (folder / table).open("wb" if out else "rb") as file:
+                    cursor.copy_expert(f"COPY {source} {direction}", file, 2**20)
+        return time.perf_counter() - began
+
+    first = empty()
+    ours(first)
+    copy(first, "TO STDOUT")
+    for _ in range(ROUNDS):
+        race.took(f"COPY into {', '.join(TABLES)}", copy(empty(), "FROM STDIN"))
+        seconds, peak = ours(empty())
+        race.took("flask products import", seconds)
+    race.report()
+    print(f"The process of the import had {peak:.0f} MiB at most.")
+    cluster.stop()
+
+
+def export_beside_copy(shop: Shop, path: Path, rows: int) -> None:
+    """Downloads, and COPY of the same columns in the same order, each into a file."""
+    with closing(shop.server.connect()) as connection, connection:
+        connection.cursor().execute(ROWS, [rows])
+    race = Race(f"export of {rows:,} products", rows)
+    columns = ", ".join(EXPORTED)
+    for _ in range(ROUNDS):
+        with closing(shop.server.connect()) as connection, path.open("wb") as file:
+            began = time.perf_counter()
+            statement = f"COPY (SELECT {columns} FROM products ORDER BY id) TO STDOUT (FORMAT csv)"
+            connection.cursor().copy_expert(statement, file, 2**20)
+            race.took("COPY TO STDOUT (FORMAT csv)", time.perf_counter() - began)
+        for query in ("?format=csv", "?format=ndjson", "?neutralise=true"):
+            race.took(f"GET {EXPORT.removeprefix('/api/v1')}{query}", shop.export(query, path))
+    race.report()
+
+
 def catalogue(path: Path, rows: int, size: int) -> None:
     """So many rows, in a file of this size."""
     with path.open("w") as file:
@@ -157,7 +259,7 @@ def catalogue(path: Path, rows: int, size: int) -> None:
 
 
 def main() -> None:
-    """300,000 rows in and a million out; or a file of yours in, out, and in again."""
+    """Beside COPY, and a file as large as may be sent; or one of yours in, out, and in again."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--file", type=Path, help="a CSV file to import, export and import again")
@@ -172,17 +274,15 @@ def main() -> None:
 
 
 def large(folder: Path, rows: int) -> None:
-    """As many rows as are asked for, and a file nearly as large as may be sent."""
+    """A tenth of the rows in and all of them out, and a file nearly as large as may be sent."""
     path = folder / "file"
+    import_beside_copy(folder / "copy", rows // 10)
     with opened(folder / "one") as shop:
         catalogue(path, 300_000, 50 * 2**20 - 100_000)
         for query in ("?dry_run=true", "?"):
             shop.upload(query, path)
     with opened(folder / "two") as shop:
-        with closing(shop.server.connect()) as connection, connection:
-            connection.cursor().execute(ROWS, [rows])
-        for query in ("?in_stock=false", "?format=csv", "?format=ndjson", "?neutralise=true"):
-            shop.export(query, path)
+        export_beside_copy(shop, path, rows)
 
 
 def there_and_back(folder: Path, given: Path, columns: str) -> None:
