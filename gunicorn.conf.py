@@ -2,6 +2,7 @@
 
 import logging
 import re
+import select
 import signal
 import sys
 
@@ -18,7 +19,7 @@ except (ConfigError, EmbeddedError) as error:
 
 bind = f"127.0.0.1:{settings.port}"
 workers = settings.web_concurrency
-worker_class = "gthread"
+worker_class = "project.serving.Worker" if hasattr(select, "epoll") else "gthread"
 threads = settings.threads
 keepalive = 30
 limit_request_field_size = 131_072  # a huge token is answered as a bad one, and not by gunicorn

@@ -15,6 +15,8 @@ from project.http.trace import request_id
 
 log = structlog.get_logger(__name__)
 
+BROKEN = "Something broke on our side; the request id finds it in the log."
+
 
 class BadBody(errors.Refusal):
     """The body is not JSON that means one thing."""
@@ -106,7 +108,7 @@ def routing(error: HTTPException) -> Response:
 def bug(error: Exception) -> Response:
     """What nobody foresaw: the caller learns the request id, the log learns everything."""
     log.error("bug", exc_info=error)
-    return answer(errors.Bug("Something broke on our side; the request id finds it in the log."))
+    return answer(errors.Bug(BROKEN))
 
 
 def no_server(_: EmbeddedError) -> Response:

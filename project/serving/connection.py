@@ -1,0 +1,155 @@
+"""One client: what has come from it, when that makes a request, and what is sent back."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import time
+from typing import Any
+
+from gunicorn.http.body import LengthReader
+from gunicorn.http.errors import LimitRequestHeaders
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import SocketUnreader
+
+HEAD = 256 * 1024  # bytes of a request's head, which is held in memory
+BODY = (
+    64 * 1024
+)  # bytes of a body that is awaited before a thread is given; of a larger one it reads
+PATIENCE = 30  # seconds for a head and such a body to come, and that a client may pause afterwards
+LINGER = 2  # seconds to hear a client out that was told the last
+
+
+class Gone(Exception):
+    """The client has ended, or takes nothing any more."""
+
+
+class Connection:
+    """A blocking socket that is read without blocking until a request is whole.
+
+    So a client that is slow with its request holds no thread; nor is a socket ever switched.
+    """
+
+    def __init__(self, sock: socket.socket, peer: Any, name: Any, cfg: Any) -> None:
+        self.sock, self.peer, self.name, self.cfg = sock, peer, name, cfg
+        self.reader = Reader(sock)
+        self.count = 0  # requests so far
+        self.begun = False  # whether part of a request has come
+        self.request: Request | None = None  # whose head has come, and its body not yet
+        self.leaving = False  # whether the last answer is sent
+        self.deadline = 0.0  # when waiting ends
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        pause = struct.pack("ll", PATIENCE, 0)  # struct timeval
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pause)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, pause)
+
+    def receive(self) -> bytes | None:
+        """What there is, without waiting: None if nothing is, empty if nothing will be."""
+        try:
+            return self.sock.recv(BODY, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
+        except OSError:
+            return b""
+
+    def send(self, data: bytes) -> None:
+        """All of it; raises Gone, after the client took nothing for PATIENCE too."""
+        try:
+            self.sock.sendall(data)
+        except OSError as error:
+            raise Gone from error
+
+    def next(self, data: bytes = b"") -> Request | None:
+        """The request that is whole with these bytes, if one is; raises ParseException."""
+        held = self.reader.hold(data)
+        if held and not self.begun:
+            self.begun, self.deadline = True, time.monotonic() + PATIENCE
+        if self.request is None:
+            if b"\r\n\r\n" not in held and b"\n\n" not in held and len(held) < HEAD:
+                return None
+            self.count += 1
+            self.request = self.reader.head(self.cfg, self.peer, self.count)
+        if self._awaited(self.request):
+            return None
+        request, self.request, self.begun = self.request, None, False
+        return request
+
+    def _awaited(self, request: Request) -> bool:
+        """Whether a small body is not yet here; a client that waits to send it is asked to."""
+        body = request.body.reader
+        if not isinstance(body, LengthReader) or not self.reader.held < body.length <= BODY:
+            return False
+        if request._expected_100_continue:
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            request._expected_100_continue = False
+        return True
+
+    def spent(self, request: Request) -> bool:
+        """Whether the next request begins where this one's body was read to, or in what is here."""
+        body = request.body.reader
+        if isinstance(body, LengthReader):
+            return bool(body.length <= self.reader.held)
+        return body.parser is None and not request.body.failed
+
+    def skip(self, request: Request) -> bool:
+        """Forget what of a body nobody wanted; returns whether the next request begins here."""
+        body = request.body.reader
+        if self.spent(request) and isinstance(body, LengthReader):
+            body.read(body.length)
+        return self.spent(request)
+
+    @property
+    def idle(self) -> bool:
+        """Whether it is between two requests, or before the first."""
+        return not self.begun and not self.leaving
+
+    def rest(self) -> None:
+        """Be given time for the next request to begin, if none has."""
+        if self.idle:
+            self.deadline = time.monotonic() + (self.cfg.keepalive if self.count else PATIENCE)
+
+    def leave(self) -> None:
+        """Tell the client that nothing follows; what it still sends is thrown away for a moment.
+
+        To close at once would reset a connection with bytes unread, and the answer may be lost
+        with it (RFC 9112, section 9.6).
+        """
+        self.leaving, self.deadline = True, time.monotonic() + LINGER
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            raise Gone from error
+
+
+class Reader(SocketUnreader):
+    """What gunicorn's parsers read: the bytes that are here, then those the socket waits for."""
+
+    parsing = False
+
+    @property
+    def held(self) -> int:
+        """How many bytes came already."""
+        return int(self.buf.seek(0, os.SEEK_END))
+
+    def hold(self, data: bytes) -> bytes:
+        """Keep these bytes behind the others; returns all of them."""
+        self.buf.seek(0, os.SEEK_END)
+        self.buf.write(data)
+        held: bytes = self.buf.getvalue()
+        return held
+
+    def head(self, cfg: Any, peer: Any, count: int) -> Request:
+        """The request whose head is held; a parser that would wait for more of it is refused."""
+        self.parsing = True
+        try:
+            return Request(cfg, self, peer, count)
+        finally:
+            self.parsing = False
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        if self.parsing:
+            raise LimitRequestHeaders("the head does not end")
+        data: bytes = super().chunk(size_hint)
+        return data

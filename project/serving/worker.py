@@ -1,0 +1,271 @@
+"""A gunicorn worker whose request threads all wait for the kernel, in one epoll.
+
+The kernel wakes one of them for what has come; that thread reads, answers and waits again itself.
+Nothing is handed over: no queue, no pool, no pipe. The main thread only looks after the rest.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import time
+from contextlib import suppress
+from datetime import datetime
+from math import inf, sqrt
+from threading import Thread
+from typing import Any
+
+from gunicorn.http import wsgi
+from gunicorn.http.message import Request
+from gunicorn.workers import base
+
+from project.serving.answer import Answer
+from project.serving.connection import LINGER, Connection, Gone
+from project.serving.refusals import refusal
+
+ONCE = select.EPOLLIN | select.EPOLLONESHOT  # an event is one thread's, and armed again by it
+TICK = 1.0  # seconds between two looks of the main thread, 0.1 while it stops
+COURTESY = 50e-6  # seconds, see `_accept`
+EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+PASSED = (errno.EAGAIN, errno.ECONNABORTED)  # another process was faster; the client gave up
+
+
+class Settings:
+    """gunicorn's settings as plain attributes, since a request reads two dozen of them."""
+
+    def __init__(self, cfg: Any) -> None:
+        self.__dict__.update({name: setting.get() for name, setting in cfg.settings.items()})
+        self._cfg = cfg
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cfg, name)
+
+
+class Worker(base.Worker):
+    """Who takes a connection out of `waiting` has it, alone; an event is but a hint to try.
+
+    So an event that is late, when its connection was closed for its age and another has its
+    number now, harms nobody.
+    """
+
+    @classmethod
+    def check_config(cls, cfg: Any, log: Any) -> None:
+        if cfg.is_ssl:
+            raise RuntimeError("This worker speaks no TLS: choose gthread, or a proxy that does.")
+
+    def run(self) -> None:
+        self.cfg: Any = Settings(self.cfg)
+        self.epoll = select.epoll()
+        self.connections: set[Connection] = set()
+        self.waiting: dict[int, Connection] = {}
+        self.full = False
+        self.stopping = inf  # when idle connections end because we do
+        self.listeners = {each.fileno(): (each, each.getsockname()) for each in self.sockets}
+        for fd, (listener, _) in self.listeners.items():
+            listener.setblocking(False)
+            self.epoll.register(fd, ONCE)
+        for number in range(self.cfg.threads):
+            Thread(target=self._work, name=f"request-{number}", daemon=True).start()
+        while self.alive:
+            self._look(TICK)
+            if self.ppid != os.getppid():
+                self.log.info("Parent changed, shutting down: %s", self)
+                break
+        self._stop()
+
+    def _stop(self) -> None:
+        """Accept nothing more; finish what is under way, for `graceful_timeout` at most.
+
+        Who kept a connection may be sending its next request at this moment, so it has LINGER
+        to do it, and is told `Connection: close` in the answer.
+        """
+        self.alive = False
+        for fd in self.listeners:
+            self.epoll.unregister(fd)
+        self.stopping = time.monotonic() + LINGER
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while self.connections and time.monotonic() < end:
+            self._look(TICK / 10)
+
+    def _look(self, seconds: float) -> None:
+        """Tell the master that we live; wait for a signal or a thread's call; close the overdue."""
+        self.notify()
+        bell = self.PIPE[0]
+        if select.select([bell], [], [], seconds)[0]:
+            os.read(bell, 4096)
+        if self.full:
+            self._make_room()
+        now = time.monotonic()
+        for fd, connection in list(self.waiting.items()):
+            if self._overdue(connection, now) and (taken := self.waiting.pop(fd, None)):
+                if self._overdue(taken, now):
+                    self._close(taken)
+                else:  # the number is another's since
+                    self._wait(taken)
+        if self.full and self.alive and len(self.connections) < self.cfg.worker_connections:
+            self.full = False
+            for fd in self.listeners:
+                self.epoll.modify(fd, ONCE)
+
+    def _overdue(self, connection: Connection, now: float) -> bool:
+        last = self.stopping if connection.idle else inf
+        return now >= min(connection.deadline, last)
+
+    def _make_room(self) -> None:
+        """Let a tenth of the connections go, those idle the longest."""
+        idle = [each for each in list(self.waiting.values()) if each.idle]
+        idle.sort(key=lambda connection: connection.deadline)
+        for connection in idle[: max(1, self.cfg.worker_connections // 10)]:
+            connection.deadline = 0.0
+
+    def _ring(self) -> None:
+        """Have the main thread look now."""
+        with suppress(BlockingIOError):  # then it was told more often than it can read
+            os.write(self.PIPE[1], b".")
+
+    def _work(self) -> None:
+        """What a request thread does; one that breaks takes the worker along, and gets another."""
+        try:
+            while True:
+                for fd, _ in self.epoll.poll(-1, 1):
+                    if fd in self.listeners:
+                        connection = self._accept(fd)
+                    else:
+                        connection = self.waiting.pop(fd, None)
+                    if connection is not None:
+                        self._serve(connection)
+        except BaseException:
+            self.log.exception("A request thread broke")
+            self.alive = False
+            self._ring()
+            raise
+
+    def _accept(self, fd: int) -> Connection | None:
+        """A new client, unless another process has it or there are too many."""
+        listener, name = self.listeners[fd]
+        if self.cfg.workers > 1 and self.connections:
+            time.sleep(COURTESY * sqrt(len(self.connections)))
+        try:
+            sock, peer = listener.accept()
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                self.log.warning("Nothing can be accepted: %s", error)
+                self._pause()
+            elif error.errno in PASSED:
+                self._listen(fd)
+            else:
+                raise
+            return None
+        connection = Connection(sock, peer, name, self.cfg)
+        self.connections.add(connection)
+        if len(self.connections) < self.cfg.worker_connections:
+            self._listen(fd)
+        else:
+            self._pause()
+        self.epoll.register(sock, select.EPOLLONESHOT)  # which `_wait` arms
+        return connection
+
+    def _listen(self, fd: int) -> None:
+        with suppress(FileNotFoundError):  # we are stopping
+            self.epoll.modify(fd, ONCE)
+
+    def _pause(self) -> None:
+        """Accept nothing until the main thread has made room."""
+        self.full = True
+        self._ring()
+
+    def _serve(self, connection: Connection) -> None:
+        try:
+            self._exchange(connection)
+        except Gone:
+            self._close(connection)
+        else:
+            self._wait(connection)
+
+    def _exchange(self, connection: Connection) -> None:
+        """Read once, and answer every request that is whole now."""
+        data = connection.receive()
+        if data == b"":
+            raise Gone
+        if data is None or connection.leaving:
+            return
+        try:
+            request = connection.next(data)
+            while request is not None and self._answer(connection, request):
+                request = connection.next()
+            if request is None:
+                return
+        except Gone:
+            raise
+        except (Exception, SystemExit) as error:
+            self._refuse(connection, error)
+        connection.leave()
+
+    def _answer(self, connection: Connection, request: Request) -> bool:
+        """Let the application answer; returns whether another request may follow."""
+        began, response, environ = datetime.now(), None, {}
+        try:
+            self.cfg.pre_request(self, request)
+            response, environ = wsgi.create(
+                request,
+                connection.sock,
+                connection.peer,
+                connection.name,
+                self.cfg,
+                Answer,
+                (connection,),
+            )
+            environ["wsgi.multithread"] = True
+            self._count()
+            pieces = self.wsgi(environ, response.start_response)
+            if not self.alive or not self.cfg.keepalive:
+                response.force_close()
+            try:
+                for piece in pieces:
+                    response.write(piece)
+                response.close()
+            finally:
+                self.log.access(response, request, environ, datetime.now() - began)
+                if hasattr(pieces, "close"):
+                    pieces.close()
+        except (Exception, SystemExit) as error:
+            if response is None or not response.left or isinstance(error, Gone):
+                raise
+            self.log.exception("An answer broke off")
+            raise Gone from error
+        finally:
+            self.cfg.post_request(self, request, environ, response)
+        return not response.should_close() and connection.skip(request)
+
+    def _count(self) -> None:
+        self.nr += 1
+        if self.nr >= self.max_requests and self.alive:
+            self.log.info("Autorestarting worker after current request.")
+            self.alive = False
+            self._ring()
+
+    def _refuse(self, connection: Connection, error: BaseException) -> None:
+        """Answer what is no request, or what broke the application before it answered."""
+        status, request_id, answer = refusal(error)
+        if status != 500:
+            ip = connection.peer[0] if isinstance(connection.peer, tuple) else ""
+            kind = type(error).__name__
+            self.log.warning("Invalid request from ip=%s: %s, %s", ip, kind, request_id)
+        else:
+            self.log.error("Error handling request %s", request_id, exc_info=error)
+        connection.send(answer)
+
+    def _wait(self, connection: Connection) -> None:
+        """Give a connection back: whichever thread the kernel wakes for it has it next."""
+        connection.rest()
+        fd = connection.sock.fileno()
+        self.waiting[fd] = connection
+        with suppress(OSError):  # a late event may have given it to another, who closed it
+            self.epoll.modify(fd, ONCE)
+
+    def _close(self, connection: Connection) -> None:
+        self.connections.discard(connection)
+        connection.sock.close()
+        if self.full:
+            self._ring()

@@ -1,0 +1,163 @@
+"""How a worker ends and another begins: nobody who was heard remains without an answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
+import psutil
+import pytest
+
+from tests.serving.client import Client, Laboratory, get, workers
+from tests.serving.conftest import Start
+
+
+def ended(pids: set[int], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while any(psutil.pid_exists(pid) for pid in pids):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def eventually(happened: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@contextmanager
+def load(laboratory: Laboratory) -> Iterator[list[OSError | EOFError]]:
+    """Eight clients ask, each as long as its connection is kept; yields what went wrong."""
+    wrong: list[OSError | EOFError] = []
+    over = Event()
+
+    def ask() -> int:
+        answered = 0
+        while not over.is_set():
+            try:
+                with Client(laboratory) as client:
+                    kept = "keep-alive"
+                    while kept == "keep-alive" and not over.is_set():
+                        status, headers, _ = client.get("/sleep?seconds=0.005")
+                        assert status == 200
+                        kept = headers["Connection"]
+                        answered += 1
+            except (OSError, EOFError) as error:
+                wrong.append(error)
+        return answered
+
+    with ThreadPoolExecutor(8) as pool:
+        asking = [pool.submit(ask) for _ in range(8)]
+        try:
+            yield wrong
+        finally:
+            over.set()
+        assert all(each.result() > 10 for each in asking)
+
+
+def test_what_is_under_way_is_finished_before_the_end(start: Start) -> None:
+    with start() as laboratory, Client(laboratory) as busy, Client(laboratory) as idle:
+        with Client(laboratory) as streaming:
+            assert idle.get("/")[0] == 200
+            busy.send(get("/sleep?seconds=1"))
+            streaming.send(get("/stream?pieces=4&seconds=0.4"))
+            time.sleep(0.2)
+            laboratory.process.send_signal(signal.SIGTERM)
+            status, headers, body = busy.answer()
+            assert (status, headers["Connection"], body) == (200, "close", b"slept")
+            assert len(streaming.answer()[2]) == 4 * 2**20
+        assert idle.ended()
+        assert laboratory.process.wait(30) == 0
+
+
+def test_what_takes_longer_than_the_grace_is_cut_off(start: Start) -> None:
+    with start("--graceful-timeout 1") as laboratory, Client(laboratory) as client:
+        client.send(get("/sleep?seconds=60"))
+        time.sleep(0.2)
+        began = time.monotonic()
+        laboratory.process.send_signal(signal.SIGTERM)
+        with pytest.raises((EOFError, ConnectionResetError)):
+            client.answer()
+        laboratory.process.wait(30)
+        assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_a_quick_end_waits_for_nobody(start: Start, number: signal.Signals) -> None:
+    with start() as laboratory, Client(laboratory) as client:
+        client.send(get("/sleep?seconds=60"))
+        time.sleep(0.2)
+        began, pids = time.monotonic(), workers(laboratory)
+        laboratory.process.send_signal(number)
+        laboratory.process.wait(30)
+        ended(pids)
+        assert time.monotonic() - began < 20
+
+
+def test_a_reload_refuses_and_loses_nobody(start: Start) -> None:
+    with start() as laboratory:
+        before = workers(laboratory)
+        with load(laboratory) as wrong:
+            for _ in range(2):
+                time.sleep(0.5)
+                now = workers(laboratory)
+                laboratory.process.send_signal(signal.SIGHUP)
+                ended(now)
+            time.sleep(0.5)
+        assert wrong == []
+        assert not before & workers(laboratory)
+
+
+def test_a_worker_that_is_killed_takes_only_its_own_connections_along(start: Start) -> None:
+    with start() as laboratory:
+        before = workers(laboratory)
+        with load(laboratory) as wrong:
+            time.sleep(0.5)
+            os.kill(min(before), signal.SIGKILL)
+            time.sleep(1)
+        assert 0 < len(wrong) <= 8
+        eventually(lambda: len(workers(laboratory)) == 2)
+        assert min(before) not in workers(laboratory)
+
+
+def test_a_worker_that_has_answered_enough_is_followed_by_another(start: Start) -> None:
+    with start("--max-requests 100") as laboratory:
+        before = workers(laboratory)
+        with load(laboratory) as wrong:
+            eventually(lambda: not before & workers(laboratory))
+        assert wrong == []
+
+
+def test_workers_do_not_outlive_their_master(start: Start) -> None:
+    with start() as laboratory:
+        pids = workers(laboratory)
+        laboratory.process.kill()
+        ended(pids)
+
+
+def test_a_signal_to_reopen_the_log_disturbs_nobody(start: Start) -> None:
+    with start() as laboratory, Client(laboratory) as client:
+        client.send(get("/sleep?seconds=0.5"))
+        time.sleep(0.1)
+        for pid in workers(laboratory):
+            os.kill(pid, signal.SIGUSR1)
+        assert client.answer()[2] == b"slept"
+        assert client.get("/")[2] == b"here"
+
+
+def test_a_worker_that_sleeps_too_long_is_not_taken_for_dead(start: Start) -> None:
+    with start("--timeout 2 --workers 1") as laboratory, Client(laboratory) as client:
+        before = workers(laboratory)
+        assert client.get("/sleep?seconds=4")[2] == b"slept"
+        assert workers(laboratory) == before
+
+
+def test_it_says_that_it_speaks_no_tls(start: Start) -> None:
+    with pytest.raises(AssertionError, match="speaks no TLS"), start("--certfile README.md"):
+        pass
