@@ -36,7 +36,7 @@ class Config:
     data_dir: where the embedded database, the development secret and unsent mail live.
     secret_key: signs access tokens and cursors; 32 bytes or more in production.
     secret_key_fallbacks: keys that still verify what they signed, while a key is being changed.
-    port: where `make run` listens, on loopback.
+    port: where `make run` listens, on loopback; 0 takes any that is free, and tells which.
     web_concurrency: gunicorn's worker processes.
     threads: request threads per web worker, jobs at once of a `flask worker`.
     trusted_proxies: the networks whose `X-Forwarded-For` is believed.
@@ -165,11 +165,11 @@ def _flag(name: str, given: str) -> bool:
     return bool(_one_of("true", "false")(name, given) == "true")
 
 
-def _number(most: int) -> Reader:
+def _number(most: int, least: int = 1) -> Reader:
     def read(name: str, given: str) -> int:
         digits = given.isascii() and given.isdigit() and len(given) <= 9
-        if not (digits and 1 <= int(given) <= most):
-            raise ConfigError(f"{name} must be a whole number from 1 to {most}.")
+        if not (digits and least <= int(given) <= most):
+            raise ConfigError(f"{name} must be a whole number from {least} to {most}.")
         return int(given)
 
     return read
@@ -229,7 +229,7 @@ READERS: dict[str, Reader] = {
     "data_dir": _folder,
     "secret_key": _text,
     "secret_key_fallbacks": _texts,
-    "port": _number(65_535),
+    "port": _number(65_535, least=0),
     "web_concurrency": _number(256),
     "threads": _number(256),
     "trusted_proxies": _networks,

@@ -7,10 +7,11 @@ from functools import wraps
 from typing import Any
 
 import flask_smorest
-from flask import Response, jsonify, url_for
+from flask import Response, current_app, jsonify, url_for
 
 from project.db import UNKNOWN, Counts, Lookup, Written
 from project.http import documents, downloads, etag, openapi, pages
+from project.http.response import document
 from project.http.schemas import Query, Schema
 
 View = Callable[..., Any]
@@ -47,7 +48,7 @@ class Answers(flask_smorest.Blueprint):
                 if isinstance(item, Lookup):
                     item = documents.find(item, out)
                 written = isinstance(item, Written)
-                response = _json(item.document) if written else jsonify(out.dump(item))
+                response = document(item.document) if written else jsonify(out.dump(item))
                 response.status_code = status
                 if at:
                     response.headers["Location"] = _location(at, place, item)
@@ -91,7 +92,7 @@ class Answers(flask_smorest.Blueprint):
                     name for name, value in kwargs.items() if value != usual.get(name)
                 )
                 found = view(*args, **kwargs)
-                return _json(pages.read(found, columns, item, counts, given, **wanted))
+                return document(pages.read(found, columns, item, counts, given, **wanted))
 
             openapi.note(answered, "written", schema)
 
@@ -155,7 +156,7 @@ class Answers(flask_smorest.Blueprint):
         @wraps(view)
         def answered(*args: Any, **kwargs: Any) -> Response:
             view(*args, **kwargs)
-            return Response(status=202)
+            return current_app.response_class(status=202)
 
         documented: View = self.response(202)(answered)
         return documented
@@ -163,10 +164,6 @@ class Answers(flask_smorest.Blueprint):
     def queued(self, schema: type[Schema]) -> Decorator:
         """Answer 202 with the job that will do it, and where to ask how far it is."""
         return self.item(schema, 202, at="jobs.get_job", tagged=False)
-
-
-def _json(document: str) -> Response:
-    return Response(f"{document}\n", mimetype="application/json")
 
 
 def _location(at: str, place: Mapping[str, str], item: Any) -> str:

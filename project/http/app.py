@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, request
 from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
+from flask.sessions import NullSession, SessionInterface
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
-from werkzeug.routing import BaseConverter
+from werkzeug.routing import BaseConverter, MapAdapter
 
 from project.db import reading, transacted
 from project.http import problems, trace, uploads
+from project.http.response import Response
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 
@@ -35,10 +38,21 @@ class Json(DefaultJSONProvider):
     compact = True
 
 
+class NoSessions(SessionInterface):
+    """Nobody is known by a cookie, so that none is looked for."""
+
+    none = NullSession()
+
+    def open_session(self, app: Flask, request: Request) -> NullSession:
+        return self.none
+
+
 class App(Flask):
     """Flask, with the boundary that commits and one shape of refusal."""
 
     json_provider_class = Json
+    response_class = Response
+    session_interface = NoSessions()
 
     def __init__(self, name: str) -> None:
         super().__init__(name, static_folder=None)
@@ -47,6 +61,26 @@ class App(Flask):
         self.url_map.converters["id"] = IdConverter
         problems.register(self)
         trace.init_app(self)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """No view is a coroutine, so that none is asked whether it is."""
+        return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Addresses do not depend on the host, so nothing of it is judged."""
+        if request is None:
+            return super().create_url_adapter(None)
+        environ = request.environ
+        return MapAdapter(
+            self.url_map,
+            server_name="",
+            script_name=environ.get("SCRIPT_NAME") or "/",
+            subdomain="",
+            url_scheme="http",
+            path_info=request.path,
+            default_method=environ["REQUEST_METHOD"],
+            query_args=environ.get("QUERY_STRING", ""),
+        )
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Answer inside a transaction: the last place where a failing commit is still a refusal."""

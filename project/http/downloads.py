@@ -13,7 +13,7 @@ from io import StringIO
 from typing import Any
 
 import structlog
-from flask import Response, request
+from flask import request
 from marshmallow import fields
 from sqlalchemy import Select
 
@@ -21,6 +21,7 @@ from project.db import Stream
 from project.db.stream import PATIENCE
 from project.http import openapi
 from project.http.fields import Choice, StrictBoolean, Text
+from project.http.response import Response
 from project.http.schemas import Query, Schema
 
 log = structlog.get_logger("project")

@@ -41,14 +41,15 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    response.headers["X-Request-Id"] = request_id()
+    told, frame = request._get_current_object(), g._get_current_object()  # asked for once
+    response.headers["X-Request-Id"] = frame.request_id
     log.info(
         "request",
-        method=request.method,
-        path=request.path,
-        operation=request.endpoint,
+        method=told.method,
+        path=told.path,
+        operation=told.endpoint,
         status=response.status_code,
-        milliseconds=round((time.perf_counter() - g.began) * 1000, 1),
-        user_id=g.get("user_id"),
+        milliseconds=round((time.perf_counter() - frame.began) * 1000, 1),
+        user_id=frame.get("user_id"),
     )
     return response

@@ -17,10 +17,9 @@ from sqlalchemy import select, text
 from sqlalchemy.engine import make_url
 
 from project.db import db
-from project.http import body
 from project.products import bulk, counts, service
 from project.products.models import Product
-from project.products.schemas import ProductRow
+from project.products.schemas import validate_row
 from project.products.stock import service as stock
 from tests.auth.steps import at_once
 from tests.conftest import cloned
@@ -48,8 +47,7 @@ def counted() -> int:
 
 
 def load(content: str) -> bulk.Loaded:
-    judge = partial(body.load, ProductRow(), place="row")
-    return bulk.load(bulk.Sheet(BytesIO(content.encode()), {}), judge, update=True)
+    return bulk.load(bulk.Sheet(BytesIO(content.encode()), {}), validate_row, update=True)
 
 
 def run(statement: str) -> None:

@@ -116,7 +116,7 @@ def _replay(found: keys.Answer) -> Response:
     """The stored answer, byte for byte; raises KeyReused for another request."""
     if not any(hmac.compare_digest(found.fingerprint, each) for each in _fingerprints()):
         raise KeyReused
-    response = Response(found.body, found.status, found.headers)
+    response = current_app.response_class(found.body, found.status, found.headers)
     response.headers[REPLAYED] = "true"
     return response
 
