@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -20,7 +20,20 @@ class Origin:
     actor_name: str | None = None
 
 
+@dataclass(frozen=True)
+class Claim:
+    """Who says to act, in which session: it is to be confirmed before anything is kept.
+
+    confirm: asks the database, and lets the user act; raises for one who may not.
+    """
+
+    user_id: int
+    session_id: int
+    confirm: Callable[[], object]
+
+
 _origin: ContextVar[Origin] = ContextVar("origin")
+_claim: ContextVar[Claim | None] = ContextVar("claim", default=None)
 
 
 def enter(request_id: str | None = None) -> None:
@@ -29,11 +42,30 @@ def enter(request_id: str | None = None) -> None:
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(request_id=origin.request_id)
     _origin.set(origin)
+    _claim.set(None)
 
 
 def act(id: int, name: str) -> None:
     """From here on this user acts."""
+    _claim.set(None)
     _origin.set(replace(current(), actor_id=id, actor_name=name))
+
+
+def claim(claim: Claim) -> None:
+    """From here on this user acts, if a statement confirms it, or else who asks for the actor."""
+    _claim.set(claim)
+
+
+def claimed() -> Claim | None:
+    """Who says to act, as long as nothing has confirmed it."""
+    return _claim.get()
+
+
+def confirm() -> None:
+    """Have the claim, if there is one, confirmed; what is not true is said once."""
+    if (claim := _claim.get()) is not None:
+        _claim.set(None)
+        claim.confirm()
 
 
 @contextmanager
@@ -48,6 +80,16 @@ def nobody() -> Iterator[None]:
 
 def current() -> Origin:
     """Where what is done now comes from."""
+    confirm()
+    return _here()
+
+
+def request_id() -> str:
+    """Under which request id, whoever acts."""
+    return _here().request_id
+
+
+def _here() -> Origin:
     if _origin.get(None) is None:
         enter()
     return _origin.get()

@@ -12,7 +12,7 @@ from project.errors import Forbidden, Unauthorized
 from project.jobs import enqueue
 from project.sessions import service as sessions
 from project.sessions.models import Session
-from project.users import credentials, passwords
+from project.users import acting, credentials, passwords
 from project.users import service as users
 from project.users.models import User
 
@@ -33,8 +33,7 @@ class RegistrationClosed(Forbidden):
 
 def signed_in(user_id: int, session_id: int) -> User | None:
     """The active user whose session is still there: the one question of every guarded request."""
-    theirs = (User.id == user_id, Session.id == session_id, User.is_active)
-    return db.session.scalar(select(User).join(Session, Session.user_id == User.id).where(*theirs))
+    return db.session.scalar(select(User).where(acting.signed_in(user_id, session_id)))
 
 
 def tries_key(login: str) -> str:

@@ -13,7 +13,6 @@ from jwt import InvalidKeyError
 
 from project.auth import service
 from project.sessions.models import Session
-from project.users.models import User
 
 LIFETIME = timedelta(minutes=15)
 TYPE = "at+jwt"
@@ -36,10 +35,11 @@ def init_app(app: Flask) -> None:
     )
     keys = (app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"])
     app.extensions["signing_keys"] = {key_id(key): key for key in keys}
+    app.extensions["holders"] = {}
     jwt = JWTManager(app)
     jwt.decode_key_loader(_key)
     jwt.token_verification_loader(_complete)
-    jwt.user_lookup_loader(_owner)
+    app.extensions["signed_in"] = service.signed_in
 
 
 def issue(session: Session, refresh_token: str) -> dict[str, Any]:
@@ -72,12 +72,6 @@ def _key(header: dict[str, Any], claims: dict[str, Any]) -> str:
 
 def _complete(header: dict[str, Any], claims: dict[str, Any]) -> bool:
     """Whether type and claims are there: the library fills in a missing `type` and `jti` itself."""
-    return header.get("typ") == TYPE and all(claims.get(name) is not None for name in CLAIMS)
-
-
-def _owner(header: dict[str, Any], claims: dict[str, Any]) -> User | None:
-    """The token's user, if active, and if the session is still there."""
-    ids = claims["sub"], claims["sid"]
-    if not all(isinstance(id, str) and ID.fullmatch(id) for id in ids):
-        return None
-    return service.signed_in(*map(int, ids))
+    whole = header.get("typ") == TYPE and all(claims.get(name) is not None for name in CLAIMS)
+    ids = (claims.get("sub"), claims.get("sid"))
+    return whole and all(isinstance(id, str) and ID.fullmatch(id) is not None for id in ids)

@@ -3,13 +3,14 @@
 from project.db.copying import copy_in
 from project.db.counts import UNKNOWN, Counts, count
 from project.db.models import HYPHEN, Base, Id, Instant, Item, ngrams
-from project.db.outbox import Event, announced
+from project.db.outbox import Event, announced, told
 from project.db.prepared import Prepared, ask
 from project.db.probing import probe
 from project.db.rules import rule
 from project.db.session import aside, db, lift_limits, reading
 from project.db.stream import Stream
 from project.db.transactions import (
+    abandon,
     after_commit,
     announce,
     note,
@@ -20,10 +21,13 @@ from project.db.transactions import (
 from project.db.verbs import (
     INT4,
     INT8,
+    Answer,
     Lookup,
+    Shape,
     Written,
     attempt,
     fetch,
+    locked,
     matching,
     named,
     remove,
@@ -39,6 +43,7 @@ __all__ = [
     "INT4",
     "INT8",
     "UNKNOWN",
+    "Answer",
     "Base",
     "Counts",
     "Event",
@@ -47,8 +52,10 @@ __all__ = [
     "Item",
     "Lookup",
     "Prepared",
+    "Shape",
     "Stream",
     "Written",
+    "abandon",
     "after_commit",
     "announce",
     "announced",
@@ -60,6 +67,7 @@ __all__ = [
     "db",
     "fetch",
     "lift_limits",
+    "locked",
     "matching",
     "named",
     "ngrams",
@@ -74,6 +82,7 @@ __all__ = [
     "save",
     "savepoint",
     "sweep",
+    "told",
     "transacted",
     "transaction",
 ]

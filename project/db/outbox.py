@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -12,12 +13,16 @@ from sqlalchemy import (
     FromClause,
     Index,
     Insert,
+    Select,
     String,
+    bindparam,
     func,
     insert,
     literal,
     select,
     text,
+    true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
@@ -62,14 +67,28 @@ def happened(type: str, data: Mapping[str, Any]) -> dict[str, Any]:
     return {"type": type, "data": data, **_source()}
 
 
-def announced(type: str, data: ColumnElement[Any], rows: FromClause) -> Insert:
-    """The INSERT of an event for each of these rows, for who changes many in one statement.
+def told(type: str, data: Mapping[str, Any]) -> Select[Any]:
+    """The type and the data of an event, for each row that the columns of the data are of."""
+    document = func.jsonb_build_object(*chain.from_iterable(data.items()), type_=JSONB)
+    return select(literal(type).label("type"), document.label("data"))
 
-    data: JSONB made of their columns.
+
+def announced(*told: Select[Any], actor: FromClause | None = None) -> Insert:
+    """The INSERT of events of rows that a statement writes, those told first before the rest.
+
+    actor: who acts, with `id` and `name`, where the statement finds out; else whoever acts now.
     """
-    told = {"type": literal(type), "data": data}
-    told |= {name: literal(value, EVENTS.c[name].type) for name, value in _source().items()}
-    return insert(EVENTS).from_select([*told], select(*told.values()).select_from(rows))
+    events = union_all(*told).subquery("told")
+    if actor is None:
+        by: dict[str, ColumnElement[Any]] = {
+            name: literal(value, EVENTS.c[name].type) for name, value in _source().items()
+        }
+    else:
+        by = {"actor_id": actor.c.id, "actor_name": actor.c.name}
+        by["request_id"] = bindparam("request_id", type_=String)
+    cells = {"type": events.c.type, "data": events.c.data, **by}
+    rows = events if actor is None else events.join(actor, true())
+    return insert(EVENTS).from_select([*cells], select(*cells.values()).select_from(rows))
 
 
 def _source() -> dict[str, Any]:

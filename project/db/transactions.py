@@ -65,6 +65,11 @@ def transaction() -> Iterator[None]:
         raise kept
 
 
+def abandon() -> None:
+    """Undo what the transaction has done so far, so that it can be asked something once more."""
+    db.session.rollback()
+
+
 def transacted(work: Callable[[], Done]) -> Done:
     """Do the work in a transaction, up to three times if others are in its way.
 

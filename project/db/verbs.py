@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
     ColumnExpressionArgument,
     Executable,
+    FromClause,
     Row,
     Select,
     Update,
@@ -84,9 +85,20 @@ class Lookup(Generic[Entity]):
         return NotFound(f"{self.model.__name__} with id {self.id} not found")
 
 
+class Shape(Hashable, Protocol):
+    """How a statement shall answer a row that it writes: as a document, with its tag."""
+
+    def of(self, source: FromClause, model: type[Base]) -> tuple[FromClause, Sequence[Any]]:
+        """What to join to the row, and the columns that `Written` consists of."""
+
+
+Answer = tuple[type[Base], Shape]  # which row, and how
+
+
 class Written(NamedTuple):
     """A row as the document that is answered of it, and the tag of its state."""
 
+    id: int
     document: str
     tag: str
 
@@ -178,19 +190,27 @@ def attempt(
     judged: what is to be tried then, made of the row as it is locked.
     """
     fresh = {"populate_existing": True, "synchronize_session": False}
-    if id <= INT8 and (row := db.session.execute(statement, execution_options=fresh).first()):
-        return row
-    locked = fetch(model, id, lock=True)
-    _compare(locked, versions)
-    again = statement if judged is None else judged(locked)
+    if id <= INT8 and (done := db.session.execute(statement, execution_options=fresh).first()):
+        return done
+    row = locked(model, id, versions)
+    again = statement if judged is None else judged(row)
     return db.session.execute(again, execution_options=fresh).first()
+
+
+def locked(model: type[Kept], id: int, versions: Collection[int] | None = None) -> Kept:
+    """The row, held to the end; raises NotFound, and Stale for another version."""
+    row = fetch(model, id, lock=True)
+    if versions is not None and row.version not in versions:
+        changed = f"{model.__name__} {row.id} has changed"
+        raise Stale(f'{changed}, its ETag is "{row.tag}" now; read it again')
+    return row
 
 
 def remove(model: type[Kept], id: int, versions: Collection[int] | None = None) -> None:
     """Delete one row for good; raises NotFound, and Stale for another version."""
     statement = delete(model).where(*named(model, id, versions)).returning(model.id)
     if id > INT8 or db.session.scalar(statement) is None:
-        _compare(fetch(model, id, lock=True), versions)
+        locked(model, id, versions)
         db.session.execute(statement)
 
 
@@ -204,10 +224,3 @@ def sweep(key: Any, expires_at: Any, most: int, *, after: timedelta = NOTHING) -
     free = expired.with_for_update(skip_locked=True).scalar_subquery()
     gone = delete(key.table).where(key.in_(free))
     return db.session.connection().execute(gone).rowcount
-
-
-def _compare(row: Item, versions: Collection[int] | None) -> None:
-    """The version of a row that is locked, so that what is found stays so."""
-    if versions is not None and row.version not in versions:
-        changed = f"{type(row).__name__} {row.id} has changed"
-        raise Stale(f'{changed}, its ETag is "{row.tag}" now; read it again')

@@ -31,18 +31,22 @@ class Answers(flask_smorest.Blueprint):
         at: str = "",
         place: Mapping[str, str] = OWN,
         tagged: bool = True,
+        shaped: bool = False,
     ) -> Decorator:
         """Answer one item with its ETag and, where `at` names its view, its Location.
 
         place: which of its attributes stand where in that address.
         tagged: whether it has a version to make an ETag of.
+        shaped: whether the view hands `shape` to the one statement that finds out who acts, writes
+            the item, and answers it.
         """
         out = schema()
+        shape = {"shape": documents.Shape(out)} if shaped else {}
 
         def decorate(view: View) -> View:
             @wraps(view)
             def answered(*args: Any, **kwargs: Any) -> Response:
-                item = view(*args, **kwargs)
+                item = view(*args, **kwargs, **shape)
                 if isinstance(item, Response):  # see `or_document`
                     return item
                 if isinstance(item, Lookup):
@@ -55,15 +59,17 @@ class Answers(flask_smorest.Blueprint):
                 return etag.answer(response, item) if tagged else response
 
             openapi.note(answered, "written", schema)
+            if shaped:
+                openapi.note(answered, "shaped", True)
             headers = openapi.item_headers(located=bool(at), tagged=tagged)
             documented: View = self.response(status, out, headers=headers)(answered)
             return documented
 
         return decorate
 
-    def created(self, schema: type[Schema], *, at: str) -> Decorator:
+    def created(self, schema: type[Schema], *, at: str, shaped: bool = False) -> Decorator:
         """Answer 201 with the new item and where it lives: the endpoint `at`."""
-        return self.item(schema, 201, at=at)
+        return self.item(schema, 201, at=at, shaped=shaped)
 
     def page(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NoReturn
 
+import flask
 from flask import Flask, Request, request
 from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
@@ -92,7 +93,7 @@ class App(Flask):
         with uploads.received(request):
             return transacted(super().dispatch_request)
 
-    def make_default_options_response(self) -> Response:
+    def make_default_options_response(self) -> flask.Response:
         """The methods of either spelling; werkzeug looks at one only."""
         response = super().make_default_options_response()
         if (adapter := request_ctx.url_adapter) is not None:

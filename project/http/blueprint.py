@@ -14,7 +14,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from project import errors
+from project import errors, origin
+from project.db import abandon
 from project.http import guards, idempotency, limits, openapi, problems, uploads
 from project.http.answers import Answers, Decorator, View
 from project.http.body import Parser
@@ -119,6 +120,8 @@ class Blueprint(Answers):
         return answered
 
     def _guarded(self, view: View, guard: guards.Guard, *families: type[errors.Refusal]) -> View:
+        by_statement = "shaped" in getattr(view, "_apidoc", {})
+
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             try:
@@ -127,7 +130,17 @@ class Blueprint(Answers):
                 self._count()
                 raise
             self._count()
-            return view(*args, **kwargs)
+            if not by_statement:
+                origin.confirm()
+            try:
+                answer = view(*args, **kwargs)
+            except errors.Refusal:  # of which only somebody we know shall hear
+                if origin.claimed() is not None:
+                    abandon()
+                    origin.confirm()
+                raise
+            origin.confirm()
+            return answer
 
         openapi.note(guarded, "refusals", families)
         openapi.note(guarded, "limits", LIMITS.get(guard, ("user",)) if self._counted else ())

@@ -6,7 +6,8 @@ answered never becomes objects here. A house test compares both for every schema
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -51,6 +52,18 @@ def find(lookup: Lookup[Any], schema: ma.Schema) -> Written:
     return Written(*row)
 
 
+@dataclass(frozen=True)
+class Shape:
+    """How the statements of services answer what they write: as documents of a schema."""
+
+    schema: ma.Schema
+
+    def of(self, source: FromClause, model: Any) -> tuple[FromClause, Sequence[Any]]:
+        """The members beside each row, and the columns of what is written."""
+        row, document = of(source, model, self.schema)
+        return document, (row.id, spelled(document), row.tag)
+
+
 def rows(found: Select[Any], **keys: ColumnElement[Any]) -> Select[Any]:
     """The same rows with all columns of their model, those that the Select adds, and `keys`."""
     model, further = _read(found)
@@ -90,7 +103,8 @@ def _by_id(model: Any, schema: ma.Schema) -> Prepared:
 def _one(found: Select[Any], schema: ma.Schema) -> Select[Any]:
     row = rows(found).subquery("row")
     entity, document = beside(row, found, schema)
-    return select(spelled(document), entity.tag).select_from(row.join(document, true()))
+    columns = entity.id, spelled(document), entity.tag
+    return select(*columns).select_from(row.join(document, true()))
 
 
 def _read(found: Select[Any]) -> tuple[Any, dict[str, ColumnElement[Any]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
@@ -41,7 +42,8 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    told, frame = request._get_current_object(), g._get_current_object()  # asked for once
+    told: Any = request._get_current_object()  # type: ignore[attr-defined]  # once for all
+    frame: Any = g._get_current_object()
     response.headers["X-Request-Id"] = frame.request_id
     log.info(
         "request",

@@ -12,7 +12,7 @@ from flask import Request, current_app, g
 from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
-from project import errors
+from project import errors, origin
 from project.db import reading
 from project.http import body, guards
 from project.http.problems import BadBody, TooLarge, UnsupportedMedia
@@ -63,6 +63,7 @@ def received(req: Request) -> Iterator[None]:
     with reading():
         guard: Callable[[], None] = getattr(guards, told["guard"])
         guard()
+        origin.confirm()
     _judge_head(req)
     with SpooledTemporaryFile(IN_MEMORY) as file:
         g.body = _read(req, file)

@@ -20,6 +20,7 @@ from project.db import (
     revise,
     revise_if,
     save,
+    told,
 )
 from project.errors import Forbidden
 from project.posts.models import Post
@@ -99,8 +100,7 @@ def delete(id: int, versions: Collection[int] | None = None, *, by: User) -> Non
 def _leave(author_id: int) -> None:
     """Tell of each post that the database deletes with its author."""
     gone = select(Post.id).where(Post.author_id == author_id).subquery("gone")
-    data = func.jsonb_build_object("post_id", gone.c.id)
-    db.session.execute(announced("post.deleted", data, gone))
+    db.session.execute(announced(told("post.deleted", {"post_id": gone.c.id})))
 
 
 def publish(id: int, versions: Collection[int] | None = None, *, by: User) -> Post:

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 from sqlalchemy import Select
 
-from project.db import Lookup
+from project.db import Lookup, Shape
 from project.errors import NotFound, Refused, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
@@ -25,6 +25,7 @@ from project.products.schemas import (
     StockQuery,
     validate_row,
 )
+from project.products.stock import service as stock
 from project.products.stock.routes import RESERVED, SOLD_OUT, TOO_MUCH
 from project.products.stock.routes import blp as ledger
 from project.sheets import Malformed
@@ -95,11 +96,11 @@ def import_products(file: IO[bytes], dry_run: bool, **how: Any) -> Any:
 @blp.signed_in
 @blp.once
 @blp.arguments(ProductIn)
-@blp.created(ProductOut, at="products.get_product")
+@blp.created(ProductOut, at="products.get_product", shaped=True)
 @blp.refuses(TAKEN)
-def create_product(values: dict[str, Any]) -> Product:
+def create_product(values: dict[str, Any], shape: Shape) -> Any:
     """Create a product"""
-    return service.create(values)
+    return service.create(values, shape).answer
 
 
 @blp.get("/<id:id>")
@@ -161,11 +162,12 @@ def restore_product(id: int) -> Product:
 @blp.signed_in
 @blp.once_for("stock")
 @blp.arguments(StockQuery, "query")
-@blp.item(ProductOut)
+@blp.item(ProductOut, shaped=True)
 @blp.refuses(SOLD_OUT, RESERVED, TOO_MUCH, MISSING, MOVED_ON)
-def adjust_stock(id: int, **moved: Any) -> Product:
+def adjust_stock(id: int, shape: Shape, **moved: Any) -> Any:
     """Add to the stock of a product, or take from it"""
-    return service.adjust(id, **moved, versions=etag.expected(id))
+    answer = Product, shape
+    return stock.adjust(id, **moved, versions=etag.expected(id), answer=answer).answer
 
 
 @ledger.get("/stock/low")

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, Text, func, select
 
-from project.db import Counts, Lookup, announce, fetch, matching, revise, revise_if, save
+from project.db import Counts, Lookup, Shape, announce, fetch, matching, revise, revise_if
 from project.products import counts
 from project.products.models import Product
 from project.products.stock import holds, ledger
@@ -64,12 +64,9 @@ def find(id: int) -> Lookup[Product]:
     return Lookup(Product, id)
 
 
-def create(values: dict[str, Any]) -> Product:
+def create(values: dict[str, Any], shape: Shape | None = None) -> ledger.Created:
     """Take a product into the catalogue."""
-    product = save(Product(**values))
-    announce("product.created", product_id=product.id, name=product.name)
-    ledger.open(product)
-    return product
+    return ledger.open(values, shape)
 
 
 def update(id: int, values: dict[str, Any], versions: Collection[int] | None = None) -> Product:
@@ -78,11 +75,6 @@ def update(id: int, values: dict[str, Any], versions: Collection[int] | None = N
     product = change(id, values, versions)
     announce("product.updated", product_id=id, fields=sorted(values), version=product.version)
     return holds.look_again(product)
-
-
-def adjust(id: int, **moved: Any) -> Product:
-    """Add to the stock of a product, or take from it."""
-    return holds.look_again(stock.adjust(id, **moved)[0])
 
 
 def delete(id: int, versions: Collection[int] | None = None) -> None:

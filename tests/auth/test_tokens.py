@@ -212,6 +212,7 @@ def with_both(app: App, monkeypatch: pytest.MonkeyPatch, key: str, *fallbacks: s
     monkeypatch.setitem(app.config, "SECRET_KEY", key)
     keys = {tokens.key_id(each): each for each in (key, *fallbacks)}
     monkeypatch.setitem(app.extensions, "signing_keys", keys)
+    monkeypatch.setitem(app.extensions, "holders", {})  # of tokens seen before the start
 
 
 @pytest.mark.parametrize("typ", ["JWT", "jwt", "rt+jwt", None, 5, ""])

@@ -131,7 +131,7 @@ def test_stock_that_arrives_between_two_statements_is_sold(bench: Bench) -> None
                 cursor.execute("UPDATE products SET stock = 5 WHERE id = %s", [id])
 
         with before_second_statement(bench, deliver), bench.app.app_context(), transaction():
-            assert stock.adjust(id, -5)[0].stock == 0
+            stock.adjust(id, -5)
         with bench.app.app_context():
             assert fetch(Product, id).stock == 0
     finally:

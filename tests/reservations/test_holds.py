@@ -182,9 +182,9 @@ READING: dict[str, tuple[Way, int]] = {
 # answered the product is told of holds as they are after that.
 WRITING: dict[str, tuple[Way, int, int]] = {
     "patch": (lambda shop, id, n: shop.change(id, price="2"), 3, 4),
-    "adjust": (lambda shop, id, n: shop.call("PATCH", f"/products/{id}/stock?quantity=-1"), 3, 7),
-    "adjust up": (lambda shop, id, n: shop.call("PATCH", f"/products/{id}/stock?quantity=1"), 3, 4),
-    "move": (lambda shop, id, n: shop.move(id, -1), 3, 6),
+    "adjust": (lambda shop, id, n: shop.call("PATCH", f"/products/{id}/stock?quantity=-1"), 1, 6),
+    "adjust up": (lambda shop, id, n: shop.call("PATCH", f"/products/{id}/stock?quantity=1"), 1, 2),
+    "move": (lambda shop, id, n: shop.move(id, -1), 1, 5),
     "batch": (lambda shop, id, n: shop.batch((id, -1)), 4, 5),
     "batch up": (lambda shop, id, n: shop.batch((id, 1)), 4, 4),
     "count": (lambda shop, id, n: shop.count(id, n), 3, 3),

@@ -10,6 +10,7 @@ from flask import Flask, current_app, g
 from limits import parse
 from limits.strategies import FixedWindowRateLimiter
 
+from project import origin
 from project.errors import TooMany
 from project.http.guards import caller
 from project.http.limits.addresses import address, network
@@ -71,6 +72,7 @@ def count_request() -> None:
     """Count the request under way: for its user, or without one for its address."""
     if current_app.extensions["limits"].counter is None:
         return
+    origin.confirm()  # whom no session has any more uses up nobody's limit
     user_id = caller()
     count(*("anonymous", network()) if user_id is None else ("user", str(user_id)))
 

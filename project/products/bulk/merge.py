@@ -9,12 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from project.db import announce, announced, db, lift_limits, revision
+from project.db import announce, announced, db, lift_limits, revision, told
 from project.products.bulk import staging
 from project.products.bulk.sheet import FIELDS, Sheet
 from project.products.bulk.staging import GOOD, PRODUCTS, STAGED, Rules
 from project.products.models import Product
-from project.products.stock.events import all_fell, all_moved, document
+from project.products.stock.events import told_fell, told_moved
 from project.products.stock.ledger import MOVEMENTS, record
 
 HOMELESS = GOOD & STAGED.c.product_id.is_(None)
@@ -83,16 +83,15 @@ def _change(fields: Iterable[str]) -> int:
     given = _cells(fields, PRODUCTS.c)
     differs = (PRODUCTS.c[field].is_distinct_from(cell) for field, cell in given.items())
     changed = revision(Product, given, PRODUCTS.c.id == STAGED.c.product_id, sa.or_(*differs))
-    told = ("id", "version", "stock", "low_stock_threshold", "updated_at")
-    columns = [*(PRODUCTS.c[name] for name in told), STAGED.c.stock_before]
+    after = ("id", "version", "stock", "low_stock_threshold", "updated_at")
+    columns = [*(PRODUCTS.c[name] for name in after), STAGED.c.stock_before]
     moved = changed.returning(*columns).cte("moved")
     counted = record(moved, moved.c.stock - moved.c.stock_before, "count")
     lines = counted.returning(*MOVEMENTS.c).cte("lines")
     data = {"product_id": moved.c.id, "fields": sa.cast(sorted(given), JSONB)}
-    said = announced("product.updated", document({**data, "version": moved.c.version}), moved)
-    low = all_fell(moved, moved.c.stock_before)
-    news = (each.cte() for each in (said, all_moved(lines), low))
-    return db.session.scalar(sa.select(sa.func.count()).select_from(moved).add_cte(*news)) or 0
+    updated = told("product.updated", {**data, "version": moved.c.version})
+    news = announced(updated, told_moved(lines), told_fell(moved, moved.c.stock_before)).cte()
+    return db.session.scalar(sa.select(sa.func.count()).select_from(moved).add_cte(news)) or 0
 
 
 def _insert() -> int:
@@ -110,10 +109,10 @@ def _insert() -> int:
         .cte("made")
     )
     lines = record(made, made.c.stock, "opening").returning(*MOVEMENTS.c).cte("lines")
-    data = {"product_id": made.c.id, "name": made.c.name}
-    said = announced("product.created", document(data), made)
+    created = told("product.created", {"product_id": made.c.id, "name": made.c.name})
+    news = announced(created, told_moved(lines)).cte()
     refused = staging.taken(HOMELESS, ~sa.exists().where(made.c.name == STAGED.c.name))
-    rest = (each.cte() for each in (said, all_moved(lines), refused))
+    rest = (news, refused.cte())
     return db.session.scalar(sa.select(sa.func.count()).select_from(made).add_cte(*rest)) or 0
 
 

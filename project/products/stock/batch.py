@@ -75,7 +75,7 @@ def _write(lines: Sequence[Line], stocks: dict[int, int]) -> Sequence[Told]:
     moved = changed.returning(*after).cte("moved")
     told = select(*(given.c[name] for name in CELLS), moved.c.updated_at)
     rows = told.join(moved, moved.c.id == given.c.id).order_by(given.c.place).subquery("rows")
-    words = {"reason": rows.c.reason, "reference": rows.c.reference}
+    words: dict[str, Any] = {"reason": rows.c.reason, "reference": rows.c.reference}
     written = record(rows, rows.c.quantity, "adjustment", **words).returning(*MOVEMENTS.c)
     movement = aliased(Movement, written.cte("written"))
     answer = select(movement, moved.c.stock, moved.c.low_stock_threshold)

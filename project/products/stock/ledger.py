@@ -5,105 +5,271 @@ What is to be announced of it is announced here too, so that no path can forget 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
+from functools import cache
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     CTE,
     BigInteger,
+    BindParameter,
+    Boolean,
+    Column,
     ColumnElement,
     FromClause,
     Insert,
     Integer,
     Select,
+    String,
+    and_,
+    any_,
+    bindparam,
     cast,
+    exists,
     insert,
     literal,
+    or_,
     select,
+    true,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 
 from project import origin
-from project.db import attempt, db, named, revision
-from project.products.models import MAX_STOCK, Product
+from project.db import (
+    INT8,
+    Answer,
+    Lookup,
+    Prepared,
+    Shape,
+    Written,
+    announced,
+    attempt,
+    locked,
+    named,
+    note,
+    revision,
+    told,
+)
+from project.db.prepared import Row
+from project.products.models import MAX_STOCK, NOTHING, Product
 from project.products.stock import events, holds
 from project.products.stock.models import Movement
+from project.users import acting
 
 PRODUCTS = Product.metadata.tables["products"]
 MOVEMENTS = Movement.metadata.tables["stock_movements"]
+SAID = ("reason", "reference", "reverses_id")  # what a line may say besides
 
 
-def record(of: FromClause, quantity: ColumnElement[int], kind: str, **told: Any) -> Insert:
+class Created(NamedTuple):
+    """A product that was made, and the document that was asked for of it."""
+
+    product_id: int
+    answer: Written | None = None
+
+
+class Moved(NamedTuple):
+    """A movement that was written; `answer` is what was asked for of it or of its product."""
+
+    product_id: int
+    movement_id: int
+    answer: Written | Lookup[Product] | None = None
+
+
+def record(
+    of: FromClause,
+    quantity: ColumnElement[int],
+    kind: Any,
+    by: Mapping[str, Any] | None = None,
+    **said: Any,
+) -> Insert:
     """The INSERT of a line for each product whose stock has changed by `quantity`.
 
     of: the products as they are after the change: their `id`, `stock` and `updated_at`.
-    told: what else the lines say, such as a reason; a value, or a column of `of`.
+    by: who has changed it, where the statement finds out; else whoever acts now.
+    said: what else the lines say, such as a reason; a value, or a column of `of`.
     """
-    source = origin.current()
-    told = {
+    said = {
         "product_id": of.c.id,
         "quantity": quantity,
         "balance_after": of.c.stock,
         "created_at": of.c.updated_at,
         "kind": kind,
-        "actor_id": source.actor_id,
-        "actor_name": source.actor_name,
-        "request_id": source.request_id,
-        **told,
+        **(by or asdict(origin.current())),
+        **said,
     }
     cells = (
         value if isinstance(value, ColumnElement) else literal(value, MOVEMENTS.c[name].type)
-        for name, value in told.items()
+        for name, value in said.items()
     )
-    return insert(MOVEMENTS).from_select([*told], select(*cells).where(quantity != 0))
+    return insert(MOVEMENTS).from_select([*said], select(*cells).where(quantity != 0))
 
 
-def open(product: Product) -> None:
-    """Begin the lines of a new product with what it comes with."""
-    if product.stock:
-        new = select(PRODUCTS).where(PRODUCTS.c.id == product.id).subquery()
-        line = record(new, new.c.stock, "opening").returning(*MOVEMENTS.c)
-        events.moved(db.session.execute(line).one())
+def by_actor(actor: FromClause) -> dict[str, Any]:
+    """Who writes a line, in a statement that has an actor."""
+    request_id = bindparam("request_id", type_=String)
+    return {"actor_id": actor.c.id, "actor_name": actor.c.name, "request_id": request_id}
+
+
+def open(values: Mapping[str, Any], shape: Shape | None = None) -> Created:
+    """Make a product, and begin the lines of what it comes with.
+
+    One statement finds out who acts, and writes the product, its line and both events.
+    """
+    given = frozenset(values)
+
+    def make() -> Row | None:
+        claimed = origin.claimed() is not None
+        return _opening(claimed, given, shape).first({**values, **acting.values()})
+
+    if (row := make()) is None:
+        origin.confirm()
+        row = make()
+        assert row is not None  # because whoever acts is there
+    id, name, actor_id, actor_name, movement_id, *rest = row
+    if origin.claimed() is not None:
+        origin.act(actor_id, actor_name)
+    note("product.created", product_id=id, name=name)
+    if movement_id is not None:
+        note(
+            "stock.adjusted", movement_id=movement_id, **dict(zip(events.SAID, rest, strict=False))
+        )
+    return Created(id, None if shape is None else Written(*row[-3:]))
+
+
+@cache
+def _opening(claimed: bool, given: frozenset[str], shape: Shape | None) -> Prepared:
+    actor = acting.actor(claimed)
+    cells = {name: parameter(PRODUCTS.c[name]) for name in sorted(given)}
+    row = select(*cells.values()).select_from(actor)
+    made = insert(PRODUCTS).from_select([*cells], row).returning(*PRODUCTS.c).cte("made")
+    line = record(made, made.c.stock, "opening", by_actor(actor))
+    written = line.returning(*MOVEMENTS.c).cte("written")
+    created = told("product.created", {"product_id": made.c.id, "name": made.c.name})
+    news = announced(created, events.told_moved(written), actor=actor).cte("told")
+    found = select(
+        *(made.c.id, made.c.name, actor.c.id, actor.c.name),
+        *(written.c[name] for name in ("id", *events.SAID)),
+    )
+    rows = made.join(actor, true()).outerjoin(written, true())
+    if shape is not None:
+        document, columns = shape.of(made, Product)
+        rows, found = rows.join(document, true()), found.add_columns(*columns)
+    return Prepared(found.select_from(rows).add_cte(news))
+
+
+def parameter(column: Column[Any]) -> BindParameter[Any]:
+    """A parameter for a column, by its name; a text keeps its length, for the column to judge."""
+    kind = String() if isinstance(column.type, String) else column.type
+    return bindparam(column.name, type_=kind)
 
 
 def add(
     id: int,
     quantity: int,
     kind: str,
-    *conditions: ColumnElement[bool],
+    *,
     unless: Callable[[Product], object] | None = None,
+    expected_stock: int | None = None,
     versions: Collection[int] | None = None,
-    **told: Any,
-) -> tuple[Product, Movement]:
+    answer: Answer | None = None,
+    **said: Any,
+) -> Moved:
     """Add to the stock of a product, if the sum fits and all conditions hold; else raises Refused.
 
-    The statement that adds judges the result: reading, adding and writing back would sell the last
-    piece twice. Only where that says no, because of what is held perhaps, the row is locked and
-    judged, and what was refused is done after all if it is possible.
+    One statement finds out who acts, judges the result, adds, and writes the line and the events:
+    reading, adding and writing back would sell the last piece twice. Only where that says no,
+    because of what is held perhaps, the row is locked and judged, and what was refused is done
+    after all if it is possible.
 
     unless: looks at the locked row first, and may raise a better reason.
+    answer: a model, and how a row of it is to be answered.
     """
+    given = {
+        **dict.fromkeys(SAID),
+        "id": id,
+        "quantity": quantity,
+        "kind": kind,
+        "expected_stock": expected_stock,
+        "versions": None if versions is None else sorted(versions),
+        "judged": False,
+        **said,
+    }
 
-    def moving(*limits: ColumnElement[bool]) -> Select[Product, Movement]:
-        which = (*named(Product, id, versions), *limits, *conditions)
-        changed = revision(Product, {"stock": Product.stock + quantity}, *which)
-        moved = changed.returning(*PRODUCTS.c).cte("moved")
-        return _both(moved, record(moved, literal(quantity, Integer), kind, **told))
+    def move(**further: Any) -> Row | None:
+        claimed = origin.claimed() is not None
+        return _moving(claimed, answer).first({**given, **acting.values(), **further})
 
-    def judged(product: Product) -> Select[Product, Movement]:
+    row = move() if id <= INT8 else None
+    if row is None:
+        origin.confirm()
+        product = locked(Product, id, versions)
         if unless is not None:
             unless(product)
         taken = quantity < 0 and product.held_until is not None
         held = holds.of([id]).get(id, 0) if taken else 0
         if not held <= product.stock + quantity <= MAX_STOCK:
             raise holds.refusal(product.stock, quantity, held)
-        return moving()
+        row = move(judged=True)
+        assert row is not None  # because the row is ours, and was judged
+    return _moved(row, answer)
 
-    fits = (cast(Product.stock, BigInteger) + quantity).between(0, MAX_STOCK)
-    first = moving(fits) if quantity > 0 else moving(fits, holds.free())
-    row: Any = attempt(first, Product, id, versions, judged)
-    assert row is not None  # because the row is ours, and `judged` has found nothing to refuse
-    return _told(row)
+
+@cache
+def _moving(claimed: bool, answer: Answer | None) -> Prepared:
+    actor = acting.actor(claimed)
+    judged = bindparam("judged", type_=Boolean)
+    quantity = bindparam("quantity", type_=Integer)
+    expected = bindparam("expected_stock", type_=Integer)
+    versions = bindparam("versions", type_=ARRAY(Integer))
+    fits = (cast(Product.stock, BigInteger) + quantity).between(NOTHING, MAX_STOCK)
+    which = (
+        Product.id == bindparam("id"),
+        exists(select(actor.c.id)),
+        or_(judged, and_(fits, or_(quantity > NOTHING, holds.free()))),
+        or_(expected.is_(None), Product.stock == expected),
+        or_(versions.is_(None), Product.version == any_(versions)),
+    )
+    changed = revision(Product, {"stock": Product.stock + quantity}, *which)
+    moved = changed.returning(*PRODUCTS.c).cte("moved")
+    said = {name: parameter(MOVEMENTS.c[name]) for name in ("kind", *SAID)}
+    line = record(moved, quantity, by=by_actor(actor), **said)
+    written = line.returning(*MOVEMENTS.c).cte("written")
+    before = moved.c.stock - quantity
+    news = announced(events.told_moved(written), events.told_fell(moved, before), actor=actor).cte(
+        "told"
+    )
+    found = select(
+        *(moved.c[name] for name in ("id", "stock", "low_stock_threshold")),
+        moved.c.held_until.is_not(None),
+        *(actor.c.id, actor.c.name),
+        *(written.c[name] for name in ("id", *events.SAID)),
+    )
+    rows = moved.join(written, true()).join(actor, true())
+    if answer is not None:
+        model, shape = answer
+        source = {Product: moved, Movement: written}[model]
+        document, columns = shape.of(source, model)
+        rows, found = rows.join(document, true()), found.add_columns(*columns)
+    return Prepared(found.select_from(rows).add_cte(news))
+
+
+def _moved(row: Row, answer: Answer | None) -> Moved:
+    """What has been done, with lines of the log to follow the commit."""
+    id, stock, threshold, held, actor_id, actor_name, movement_id, *rest = row
+    if origin.claimed() is not None:
+        origin.act(actor_id, actor_name)
+    said = dict(zip(events.SAID, rest, strict=False))
+    note("stock.adjusted", movement_id=movement_id, **said)
+    if events.falls(stock - said["quantity"], stock, threshold):
+        note("stock.low", product_id=id, stock=stock, threshold=threshold)
+    if answer is None:
+        return Moved(id, movement_id)
+    if held and answer[0] is Product:  # counted before this waited for its row, perhaps
+        return Moved(id, movement_id, Lookup(Product, id))
+    return Moved(id, movement_id, Written(*row[-3:]))
 
 
 def put(

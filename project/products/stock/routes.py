@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from project.db import Lookup
+from project.db import Lookup, Shape
 from project.errors import Conflict, NotFound, Refused
 from project.http.blueprint import Blueprint
 from project.products.stock import service
@@ -69,11 +69,11 @@ def list_movements_of_product(id: int, **query: Any) -> Select[Movement]:
 @blp.signed_in
 @blp.once_for("stock")
 @blp.arguments(MovementIn)
-@blp.created(MovementOut, at="stock.get_movement")
+@blp.created(MovementOut, at="stock.get_movement", shaped=True)
 @blp.refuses(SOLD_OUT, RESERVED, TOO_MUCH, MISSING, UNEXPECTED)
-def create_movement(values: dict[str, Any], id: int) -> Movement:
+def create_movement(values: dict[str, Any], id: int, shape: Shape) -> Any:
     """Add to the stock of a product, or take from it, for a reason"""
-    return service.adjust(id, **values)[1]
+    return service.adjust(id, answer=(Movement, shape), **values).answer
 
 
 @blp.post("/products/<id:id>/stock/count")
@@ -127,11 +127,11 @@ def get_movement(id: int) -> Lookup[Movement]:
 @blp.post("/stock/movements/<id:id>/reverse")
 @blp.signed_in
 @blp.once_for("stock")
-@blp.created(MovementOut, at="stock.get_movement")
+@blp.created(MovementOut, at="stock.get_movement", shaped=True)
 @blp.refuses(SOLD_OUT, RESERVED, TOO_MUCH, UNKNOWN, REVERSED)
-def reverse_movement(id: int) -> Movement:
+def reverse_movement(id: int, shape: Shape) -> Any:
     """Take a movement back, by its opposite
 
     Once: the second time is a conflict.
     """
-    return service.reverse(id)
+    return service.reverse(id, answer=(Movement, shape)).answer

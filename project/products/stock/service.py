@@ -96,19 +96,16 @@ def adjust(
     quantity: int,
     *,
     expected_stock: int | None = None,
-    versions: Collection[int] | None = None,
-    **told: Any,
-) -> tuple[Product, Movement]:
+    **how: Any,
+) -> ledger.Moved:
     """Add to the stock, or take from it; raises Refused, or StockMoved."""
-    expected = [] if expected_stock is None else [Product.stock == expected_stock]
 
     def moved(product: Product) -> None:
         if expected_stock not in (None, (stock := product.stock)):
             raise StockMoved(f"The stock of product {product_id} is {stock} now; read it again")
 
-    return ledger.add(
-        product_id, quantity, "adjustment", *expected, unless=moved, versions=versions, **told
-    )
+    how |= {"expected_stock": expected_stock, "unless": moved}
+    return ledger.add(product_id, quantity, "adjustment", **how)
 
 
 def move(lines: Sequence[claims.Line], **common: Any) -> Batch:
@@ -127,7 +124,7 @@ def count(product_id: int, counted: int, reason: str | None = None) -> Movement 
     return None if changed is None else changed[1]
 
 
-def reverse(id: int) -> Movement:
+def reverse(id: int, **how: Any) -> ledger.Moved:
     """Take a movement back by its opposite; raises Refused, and Conflict the second time."""
     taken = fetch(Movement, id)
 
@@ -136,7 +133,7 @@ def reverse(id: int) -> Movement:
             raise Conflict(REVERSED.format(reverses_id=id), code="already_reversed")
 
     back = -taken.quantity
-    return ledger.add(taken.product_id, back, "reversal", unless=reversed, reverses_id=id)[1]
+    return ledger.add(taken.product_id, back, "reversal", unless=reversed, reverses_id=id, **how)
 
 
 def update(id: int, values: dict[str, Any], versions: Collection[int] | None = None) -> Product:

@@ -79,8 +79,8 @@ def ledger() -> list[Any]:
     ],
 )
 def test_a_movement_is_never_changed_or_deleted(statement: str) -> None:
-    moved = stock.adjust(make_product(stock=5).id, -1, reason="sold")[1]
-    values = {"id": moved.id} if ":id" in statement else {}
+    moved = stock.adjust(make_product(stock=5).id, -1, reason="sold")
+    values = {"id": moved.movement_id} if ":id" in statement else {}
     assert refusal(statement, **values) == "23001"  # restrict_violation, our trigger's
 
 
@@ -95,8 +95,8 @@ def test_an_empty_ledger_may_be_truncated(table: str) -> None:
     make_product()
     db.session.execute(text(f"TRUNCATE {table} CASCADE"))
     assert db.session.scalar(text(f"SELECT count(*) FROM {table}")) == 0
-    moved = stock.adjust(make_product(stock=5).id, -1)[1]
-    assert [line.id for line in ledger()] == [moved.id - 1, moved.id]
+    moved = stock.adjust(make_product(stock=5).id, -1)
+    assert [line.id for line in ledger()] == [moved.movement_id - 1, moved.movement_id]
 
 
 @pytest.mark.parametrize("isolation", ["REPEATABLE READ", "SERIALIZABLE"])
@@ -146,9 +146,14 @@ def test_a_product_with_a_history_cannot_be_deleted_for_good() -> None:
 
 
 def test_a_movement_is_reversed_by_one_line_at_most() -> None:
-    moved = stock.adjust(make_product(stock=5).id, -1)[1]
-    stock.reverse(moved.id)
+    moved = stock.adjust(make_product(stock=5).id, -1)
+    stock.reverse(moved.movement_id)
     again = text(INSERT.replace("reason", "reverses_id", 1))
-    values = {"product_id": moved.product_id, **GOOD, "kind": "reversal", "reason": moved.id}
+    values = {
+        "product_id": moved.product_id,
+        **GOOD,
+        "kind": "reversal",
+        "reason": moved.movement_id,
+    }
     with pytest.raises(Conflict, match="has been reversed already"), db.session.begin_nested():
         db.session.execute(again, values)
