@@ -37,6 +37,7 @@ class Connection:
         self.count = 0  # requests so far
         self.begun = False  # whether part of a request has come
         self.request: Request | None = None  # whose head has come, and its body not yet
+        self.small = True  # whether its body is one that is awaited
         self.leaving = False  # whether the last answer is sent
         self.deadline = 0.0  # when waiting ends
         if sock.family != socket.AF_UNIX:
@@ -71,15 +72,16 @@ class Connection:
                 return None
             self.count += 1
             self.request = self.reader.head(self.cfg, self.peer, self.count)
-        if self._awaited(self.request):
+            body = self.request.body.reader
+            self.small = isinstance(body, LengthReader) and body.length <= BODY
+        if self.small and self._awaited(self.request):
             return None
         request, self.request, self.begun = self.request, None, False
         return request
 
     def _awaited(self, request: Request) -> bool:
-        """Whether a small body is not yet here; a client that waits to send it is asked to."""
-        body = request.body.reader
-        if not isinstance(body, LengthReader) or not self.reader.held < body.length <= BODY:
+        """Whether the body is not yet here; a client that waits to send it is asked to."""
+        if request.body.reader.length <= self.reader.held:
             return False
         if request._expected_100_continue:
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -87,18 +89,16 @@ class Connection:
         return True
 
     def spent(self, request: Request) -> bool:
-        """Whether the next request begins where this one's body was read to, or in what is here."""
+        """Whether it is known where the next request begins: a small body is here, read or not."""
         body = request.body.reader
         if isinstance(body, LengthReader):
-            return bool(body.length <= self.reader.held)
+            return self.small or body.length == 0
         return body.parser is None and not request.body.failed
 
-    def skip(self, request: Request) -> bool:
-        """Forget what of a body nobody wanted; returns whether the next request begins here."""
-        body = request.body.reader
-        if self.spent(request) and isinstance(body, LengthReader):
-            body.read(body.length)
-        return self.spent(request)
+    def skip(self, request: Request) -> None:
+        """Throw away what of a small body nobody read."""
+        if self.small and (left := request.body.reader.length):
+            self.reader.read(left)
 
     @property
     def idle(self) -> bool:
@@ -127,6 +127,7 @@ class Reader(SocketUnreader):
     """What gunicorn's parsers read: the bytes that are here, then those the socket waits for."""
 
     parsing = False
+    trusted: bool | None = None  # whether it reads from a proxy of `forwarded_allow_ips`
 
     @property
     def held(self) -> int:
@@ -144,7 +145,7 @@ class Reader(SocketUnreader):
         """The request whose head is held; a parser that would wait for more of it is refused."""
         self.parsing = True
         try:
-            return Request(cfg, self, peer, count)
+            return Head(cfg, self, peer, count)
         finally:
             self.parsing = False
 
@@ -153,3 +154,12 @@ class Reader(SocketUnreader):
             raise LimitRequestHeaders("the head does not end")
         data: bytes = super().chunk(size_hint)
         return data
+
+
+class Head(Request):
+    """Looks the client up among the trusted proxies once for all of its requests."""
+
+    def _peer_is_trusted_proxy(self) -> bool:
+        if self.unreader.trusted is None:
+            self.unreader.trusted = super()._peer_is_trusted_proxy()
+        return bool(self.unreader.trusted)

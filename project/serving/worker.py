@@ -236,7 +236,10 @@ class Worker(base.Worker):
             raise Gone from error
         finally:
             self.cfg.post_request(self, request, environ, response)
-        return not response.should_close() and connection.skip(request)
+        if response.should_close():
+            return False
+        connection.skip(request)
+        return True
 
     def _count(self) -> None:
         self.nr += 1
