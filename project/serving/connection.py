@@ -72,21 +72,15 @@ class Connection:
                 return None
             self.count += 1
             self.request = self.reader.head(self.cfg, self.peer, self.count)
+            if self.request._expected_100_continue:
+                self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self.request._expected_100_continue = False
             body = self.request.body.reader
             self.small = isinstance(body, LengthReader) and body.length <= BODY
-        if self.small and self._awaited(self.request):
+        if self.small and self.request.body.reader.length > self.reader.held:
             return None
         request, self.request, self.begun = self.request, None, False
         return request
-
-    def _awaited(self, request: Request) -> bool:
-        """Whether the body is not yet here; a client that waits to send it is asked to."""
-        if request.body.reader.length <= self.reader.held:
-            return False
-        if request._expected_100_continue:
-            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
-            request._expected_100_continue = False
-        return True
 
     def spent(self, request: Request) -> bool:
         """Whether it is known where the next request begins: a small body is here, read or not."""

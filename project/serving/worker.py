@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import select
+import socket
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -52,14 +53,18 @@ class Worker(base.Worker):
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
         if cfg.is_ssl:
-            raise RuntimeError("This worker speaks no TLS: choose gthread, or a proxy that does.")
+            raise RuntimeError(
+                "This worker speaks no TLS: put a proxy in front, or choose gthread."
+            )
+        if cfg.protocol != "http" or cfg.proxy_protocol != "off":
+            raise RuntimeError("This worker speaks HTTP/1.1 and nothing else: choose gthread.")
 
     def run(self) -> None:
         self.cfg: Any = Settings(self.cfg)
         self.epoll = select.epoll()
         self.connections: set[Connection] = set()
         self.waiting: dict[int, Connection] = {}
-        self.full = False
+        self.full = False  # whether nothing is accepted, until the main thread has made room
         self.stopping = inf  # when idle connections end because we do
         self.listeners = {each.fileno(): (each, each.getsockname()) for each in self.sockets}
         for fd, (listener, _) in self.listeners.items():
@@ -81,8 +86,10 @@ class Worker(base.Worker):
         to do it, and is told `Connection: close` in the answer.
         """
         self.alive = False
-        for fd in self.listeners:
+        listeners, self.listeners = self.listeners, {}
+        for fd, (listener, _) in listeners.items():
             self.epoll.unregister(fd)
+            listener.close()
         self.stopping = time.monotonic() + LINGER
         end = time.monotonic() + self.cfg.graceful_timeout
         while self.connections and time.monotonic() < end:
@@ -129,8 +136,8 @@ class Worker(base.Worker):
         try:
             while True:
                 for fd, _ in self.epoll.poll(-1, 1):
-                    if fd in self.listeners:
-                        connection = self._accept(fd)
+                    if place := self.listeners.get(fd):
+                        connection = self._accept(fd, *place)
                     else:
                         connection = self.waiting.pop(fd, None)
                     if connection is not None:
@@ -141,9 +148,11 @@ class Worker(base.Worker):
             self._ring()
             raise
 
-    def _accept(self, fd: int) -> Connection | None:
-        """A new client, unless another process has it or there are too many."""
-        listener, name = self.listeners[fd]
+    def _accept(self, fd: int, listener: socket.socket, name: Any) -> Connection | None:
+        """A new client, unless another process has it or there are too many.
+
+        A process that has more than another waits longer, and so gets fewer.
+        """
         if self.cfg.workers > 1 and self.connections:
             time.sleep(COURTESY * sqrt(len(self.connections)))
         try:
@@ -151,10 +160,10 @@ class Worker(base.Worker):
         except OSError as error:
             if error.errno in EXHAUSTED:
                 self.log.warning("Nothing can be accepted: %s", error)
-                self._pause()
+                self.full = True
             elif error.errno in PASSED:
                 self._listen(fd)
-            else:
+            elif self.alive:
                 raise
             return None
         connection = Connection(sock, peer, name, self.cfg)
@@ -162,18 +171,14 @@ class Worker(base.Worker):
         if len(self.connections) < self.cfg.worker_connections:
             self._listen(fd)
         else:
-            self._pause()
+            self.full = True
+            self._ring()
         self.epoll.register(sock, select.EPOLLONESHOT)  # which `_wait` arms
         return connection
 
     def _listen(self, fd: int) -> None:
-        with suppress(FileNotFoundError):  # we are stopping
+        with suppress(OSError):  # we are stopping
             self.epoll.modify(fd, ONCE)
-
-    def _pause(self) -> None:
-        """Accept nothing until the main thread has made room."""
-        self.full = True
-        self._ring()
 
     def _serve(self, connection: Connection) -> None:
         try:
