@@ -122,6 +122,7 @@ class Reader(SocketUnreader):
 
     parsing = False
     trusted: bool | None = None  # whether it reads from a proxy of `forwarded_allow_ips`
+    fields: tuple[bytes, str, tuple[tuple[str, str], ...]] = (b"", "", ())  # the last, and parsed
 
     @property
     def held(self) -> int:
@@ -151,9 +152,23 @@ class Reader(SocketUnreader):
 
 
 class Head(Request):
-    """Looks the client up among the trusted proxies once for all of its requests."""
+    """Asks nothing twice of a client: whether it is a trusted proxy, and what its fields mean.
+
+    Most clients send the same header fields with each request, and parsing them is most of what
+    a head costs. What the same bytes mean on the same connection cannot change.
+    """
 
     def _peer_is_trusted_proxy(self) -> bool:
         if self.unreader.trusted is None:
             self.unreader.trusted = super()._peer_is_trusted_proxy()
         return bool(self.unreader.trusted)
+
+    def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
+        known, scheme, fields = self.unreader.fields
+        if data == known and not from_trailer:
+            self.scheme = scheme
+            return list(fields)
+        fields = super().parse_headers(data, from_trailer)
+        if not self._expected_100_continue and not from_trailer:
+            self.unreader.fields = data, self.scheme, tuple(fields)
+        return list(fields)

@@ -61,11 +61,8 @@ class Client:
         return status, headers, b""
 
     def ended(self) -> bool:
-        """Whether the server closes now, having sent nothing more."""
-        try:
-            return self.file.read(1) == b""
-        except ConnectionResetError:
-            return True
+        """Whether the server ends the connection now, with nothing more, and without a reset."""
+        return self.file.read(1) == b""
 
     def _line(self) -> str:
         line = self.file.readline()

@@ -27,6 +27,8 @@ def app(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
         case "/sleep":
             time.sleep(float(query["seconds"]))
             return whole(start, "slept")
+        case "/field":
+            return whole(start, environ.get("HTTP_X_FIELD", "none"))
         case "/process":
             return whole(start, f"{os.getpid()}")
         case "/stream":

@@ -57,6 +57,17 @@ def test_large_bodies_arrive_whole_and_another_request_follows(laboratory: Labor
         assert client.get("/")[0] == 200
 
 
+def test_the_fields_of_each_request_are_its_own(laboratory: Laboratory) -> None:
+    with Client(laboratory) as client:
+        for value in ("a", "a", "b", "a"):
+            assert client.get("/field", f"X-Field: {value}")[2] == value.encode()
+        assert client.get("/field")[2] == b"none"
+        trailed = get("/digest", "Transfer-Encoding: chunked", method="POST")
+        for _ in range(2):
+            assert client.send(trailed + b"0\r\nX-Field: c\r\n\r\n").answer()[2] == digest(b"")
+            assert client.get("/field")[2] == b"none"
+
+
 def test_whether_a_connection_stays_is_the_clients_choice(laboratory: Laboratory) -> None:
     for request, stays in (
         (get("/"), True),
@@ -115,7 +126,7 @@ def test_a_body_nobody_reads_is_not_taken_for_a_request(laboratory: Laboratory) 
 
 def test_who_waits_to_be_asked_for_a_body_is_asked(laboratory: Laboratory) -> None:
     with Client(laboratory) as client:
-        for body in (b"small", LARGE):
+        for body in (b"small", b"small", LARGE, LARGE):
             whole = post("/digest", body, "Expect: 100-continue")
             client.send(whole[: -len(body)])
             assert client.answer(body=False)[0] == 100
