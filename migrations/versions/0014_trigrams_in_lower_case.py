@@ -13,25 +13,22 @@ TRIGRAMS = """
 DO $$ BEGIN
     DROP INDEX IF EXISTS ix_{table}_{column}_trgm;
     IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
-        CREATE INDEX ix_{table}_{column}_trgm ON {table} USING gin ({of} gin_trgm_ops){options};
+        CREATE INDEX ix_{table}_{column}_trgm ON {table} USING gin ({of} gin_trgm_ops);
     END IF;
 END $$
 """
 SEARCHED = (("products", "name"), ("posts", "title"), ("posts", "content"))
 
-# Every search reads all that new rows have left behind: of 4 MB, the default, for milliseconds.
-SHORT = " WITH (gin_pending_list_limit = 256)"
-
 
 def upgrade() -> None:
     for table, column in SEARCHED:
-        create(table, column, f"lower({column})", SHORT)
+        create(table, column, f"lower({column})")
 
 
 def downgrade() -> None:
     for table, column in SEARCHED:
-        create(table, column, column, "")
+        create(table, column, column)
 
 
-def create(table: str, column: str, of: str, options: str) -> None:
-    op.execute(TRIGRAMS.format(table=table, column=column, of=of, options=options))
+def create(table: str, column: str, of: str) -> None:
+    op.execute(TRIGRAMS.format(table=table, column=column, of=of))

@@ -67,9 +67,10 @@ class Item(Base):
 
 
 def ngrams(of: ColumnElement[str] | InstrumentedAttribute[str], shortest: int = 1) -> Function[Any]:
-    """The letters of a text in lower case, and each with the next; from 2 on, the latter only.
+    """Each letter of a text with the next, and those beyond ASCII alone too; from 2 on, the pairs.
 
-    A column with an index of these says so, `info={"ngrams": True}`, for `matching` to use it.
+    All in lower case. A column with an index of these says so, `info={"ngrams": True}`, so that
+    `matching` uses it.
     """
     lower = func.lower(of).collate("C")  # compared byte by byte, whatever the language
     return func.ngrams(lower, text(str(shortest)), type_=ARRAY(Text))

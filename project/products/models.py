@@ -127,12 +127,7 @@ Product.held = column_property(
 
 
 Index("ix_products_lower_name", func.lower(Product.name), Product.id)
-Index(
-    "ix_products_ngrams",
-    ngrams(Product.name),
-    postgresql_using="gin",
-    postgresql_with={"gin_pending_list_limit": 256},
-)
+Index("ix_products_ngrams", ngrams(Product.name), postgresql_using="gin")
 
 # how many there are, kept by triggers (migration 0013); `counts.py` says how it is read
 product_counts = Table(
