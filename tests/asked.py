@@ -33,6 +33,10 @@ def listening(connection: Any, hear: Callable[[Asked], object]) -> Iterator[None
                 hear(Asked(driver.plans.get(name, query), query, vars))
             super().execute(query, vars)
 
+        def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+            hear(Asked(sql, sql, None))
+            super().copy_expert(sql, file, size)
+
     driver.cursor_factory = Cursor
     yield
     driver.cursor_factory = None

@@ -7,13 +7,15 @@ from project.db.outbox import Event, announced, told
 from project.db.prepared import Prepared, ask
 from project.db.probing import probe
 from project.db.rules import rule
-from project.db.session import aside, db, lift_limits, reading
+from project.db.session import db, lift_limits
 from project.db.stream import Stream
 from project.db.transactions import (
     abandon,
     after_commit,
     announce,
+    aside,
     note,
+    reading,
     savepoint,
     transacted,
     transaction,

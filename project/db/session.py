@@ -1,17 +1,26 @@
-"""The session and the driver's connection, and the way to use them that never commits."""
+"""The session, the driver's connection, and what is said to the server when one is opened."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any
 
+import flask_sqlalchemy.session
 import psycopg2
 from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from psycopg2 import extensions
-from sqlalchemy import Connection, Engine, Executable, event, func, select
+from sqlalchemy import (
+    Connection,
+    Engine,
+    PoolProxiedConnection,
+    event,
+    func,
+    select,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -30,9 +39,41 @@ SERVER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",  # see `prepared.py`: nothing else has a plan kept
 }
 
-db = SQLAlchemy(model_class=Base, disable_autonaming=True)
-
 READING: ContextVar[bool] = ContextVar("reading", default=False)
+UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
+
+
+@dataclass
+class Unit:
+    """A transaction under way: its connection, where the session has not begun one of its own.
+
+    following: what is to be done after the commit; announced: events to be written before it.
+    """
+
+    following: list[Callable[[], object]] = field(default_factory=list)
+    announced: list[dict[str, Any]] = field(default_factory=list)
+    pooled: PoolProxiedConnection | None = None
+    bound: Connection | None = None
+
+    def close(self) -> None:
+        """Give the connection back."""
+        if (held := self.bound or self.pooled) is not None:
+            held.close()
+
+
+class Joined(flask_sqlalchemy.session.Session):
+    """The session, which goes on where a statement of the driver's has begun the transaction."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        unit = UNIT.get()
+        if unit is None or unit.pooled is None:
+            return super().get_bind(*args, **kwargs)
+        if unit.bound is None:
+            unit.bound = Connection(db.engine, connection=unit.pooled)
+        return unit.bound
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"class_": Joined})
 
 
 class Driver(extensions.connection):
@@ -92,49 +133,48 @@ def engine_options(pool_size: int) -> dict[str, Any]:
 
 
 @contextmanager
-def reading() -> Iterator[None]:
-    """Ask without a transaction: one statement each, no BEGIN, no ROLLBACK, never a commit."""
-    token = READING.set(True)
-    try:
-        with pool_patience():
-            yield
-    finally:
-        READING.reset(token)
-        if db.session.registry.has():
-            db.session.rollback()  # says nothing to the server, but a transaction may follow
+def driver() -> Iterator[Driver]:
+    """The driver's connection for a statement: the session's, if that has begun.
+
+    Else the one of the transaction, which the session would go on with; and who only reads has one
+    of the pool for as long as that takes.
+    """
+    engine, unit = db.engine, UNIT.get()
+    alone = isinstance(engine, Engine) and not begun()
+    if alone and READING.get():
+        pooled = engine.raw_connection()
+        try:
+            with _minded(pooled) as connection:
+                connection.autocommit = True
+                yield connection
+        finally:
+            pooled.close()
+    elif alone and unit is not None:
+        unit.pooled = unit.pooled or engine.raw_connection()
+        with _minded(unit.pooled) as connection:
+            yield connection
+    else:
+        db.session().flush()
+        bound = db.session().connection()
+        with _minded(bound) as connection:
+            yield connection
 
 
 @contextmanager
-def driver() -> Iterator[Driver]:
-    """The driver's connection for a statement: the session's, so that it is in the transaction.
-
-    Who only reads, and has no session yet, has one of the pool for as long as that takes.
-    """
-    bind = db.engine
-    if READING.get() and isinstance(bind, Engine) and not _begun():
-        pooled = bind.raw_connection()
-        connection: Any = pooled.driver_connection
-        connection.autocommit = True
-        try:
-            yield connection
-        finally:
-            if connection.closed:
-                pooled.invalidate()
-            pooled.close()
-    else:
-        session = db.session()
-        session.flush()
-        bound = session.connection()
-        connection = bound.connection.driver_connection
-        try:
-            yield connection
-        except psycopg2.Error:
-            if connection.closed:
-                bound.invalidate()
-            raise
+def _minded(held: Connection | PoolProxiedConnection) -> Iterator[Driver]:
+    """The driver's connection; one that is lost meanwhile is not given back as if it were not."""
+    pooled = held.connection if isinstance(held, Connection) else held
+    connection: Any = pooled.driver_connection
+    try:
+        yield connection
+    except psycopg2.Error:
+        if connection.closed:
+            held.invalidate()
+        raise
 
 
-def _begun() -> bool:
+def begun() -> bool:
+    """Whether the session has a transaction."""
     return db.session.registry.has() and db.session().in_transaction()
 
 
@@ -156,12 +196,6 @@ def lift_limits() -> None:
     """To the end of the transaction, which may take longer than a request, or wait for its file."""
     for limit in LIMITS:
         db.session.execute(select(func.set_config(limit, "0", True)))
-
-
-def aside(statement: Executable) -> None:
-    """Run a statement on a connection of its own: all see it while the transaction goes on."""
-    with pool_patience(), Session(db.engine) as session, session.begin():
-        session.execute(statement)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`transaction()`, which alone commits; and what happens with the commit, or after it."""
+"""The ways to use the session: `reading()`, and `transaction()`, which alone commits."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from random import uniform
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import insert
+from sqlalchemy import Executable, insert
 from sqlalchemy.orm import Session
 
 from project.db.outbox import EVENTS, happened
-from project.db.rules import Duplicate
-from project.db.session import READING, db, pool_patience
+from project.db.rules import Duplicate, refusing
+from project.db.session import READING, UNIT, Unit, begun, db, pool_patience
 from project.errors import Contended, Refusal, Unavailable
 
 log = structlog.get_logger("project")
@@ -26,15 +26,27 @@ Done = TypeVar("Done")
 
 
 @contextmanager
+def reading() -> Iterator[None]:
+    """Ask without a transaction: one statement each, no BEGIN, no ROLLBACK, never a commit."""
+    token = READING.set(True)
+    try:
+        with pool_patience():
+            yield
+    finally:
+        READING.reset(token)
+        if db.session.registry.has():
+            db.session.rollback()  # says nothing to the server, but a transaction may follow
+
+
+@contextmanager
 def transaction() -> Iterator[None]:
     """Commit what happens inside, or nothing of it; then do what was to follow.
 
     Raising is rolling back, but for a refusal that keeps what led to it. A broken unique rule is
     told which row stands in its way here, because a failed transaction cannot be asked anything.
     """
-    session = db.session()
-    session.info.update(following=[], announced=[])
-    before = READING.set(False)
+    unit = Unit()
+    entered, read = UNIT.set(unit), READING.set(False)
     kept: Refusal | None = None
     try:
         with pool_patience():
@@ -44,19 +56,21 @@ def transaction() -> Iterator[None]:
                 if not refusal.keeps:
                     raise
                 kept = refusal
-            _post(session)
-            _commit(session)
+            _post(unit)
+            _commit(unit)
     except Duplicate as refusal:
-        session.rollback()
-        _name_rival(session, refusal)
-        session.rollback()
+        abandon()
+        _name_rival(refusal)
+        abandon()
         raise
     except BaseException:
-        session.rollback()
+        abandon()
         raise
     finally:
-        READING.reset(before)
-    for action in session.info["following"]:
+        unit.close()
+        UNIT.reset(entered)
+        READING.reset(read)
+    for action in unit.following:
         try:
             action()
         except Exception:  # the transaction is done: whatever follows can no longer refuse it
@@ -66,8 +80,13 @@ def transaction() -> Iterator[None]:
 
 
 def abandon() -> None:
-    """Undo what the transaction has done so far, so that it can be asked something once more."""
-    db.session.rollback()
+    """Undo what the transaction has done so far; it can be asked something once more."""
+    if db.session.registry.has():
+        db.session.rollback()
+    unit = UNIT.get()
+    if unit is not None and unit.pooled is not None and unit.pooled.is_valid:
+        with refusing():
+            unit.pooled.rollback()
 
 
 def transacted(work: Callable[[], Done]) -> Done:
@@ -91,11 +110,11 @@ def savepoint() -> Iterator[None]:
 
     As there, raising is undoing, but for a refusal that keeps what led to it.
     """
-    session = db.session()
-    before = {name: len(session.info[name]) for name in ("following", "announced")}
+    unit = UNIT.get() or Unit()
+    before = [(told, len(told)) for told in (unit.following, unit.announced)]
     kept: Refusal | None = None
     try:
-        with session.begin_nested():
+        with db.session.begin_nested():
             try:
                 yield
             except Refusal as refusal:
@@ -103,25 +122,29 @@ def savepoint() -> Iterator[None]:
                     raise
                 kept = refusal
     except Exception as refusal:
-        for name, length in before.items():
-            del session.info[name][length:]
+        for told, length in before:
+            del told[length:]
         if isinstance(refusal, Duplicate):
-            _name_rival(session, refusal)
+            _name_rival(refusal)
         raise
     if kept is not None:
         raise kept
 
 
-def _post(session: Session) -> None:
+def _post(unit: Unit) -> None:
     """Write what was announced into the outbox: it is there if and only if the change is."""
-    if session.info["announced"]:
-        session.execute(insert(EVENTS).inline(), session.info["announced"])
+    if unit.announced:
+        db.session.execute(insert(EVENTS).inline(), unit.announced)
 
 
-def _commit(session: Any) -> None:
+def _commit(unit: Unit) -> None:
     """A connection lost now has an unknown outcome: who just tries again may do it twice."""
     try:
-        session.commit()
+        if begun() or unit.pooled is None:
+            db.session.commit()
+        else:
+            with refusing():
+                unit.pooled.commit()
     except Unavailable as refusal:
         if refusal.code != "unavailable":
             raise
@@ -129,16 +152,23 @@ def _commit(session: Any) -> None:
         raise Unavailable(sentence, code="outcome_unknown") from refusal
 
 
-def _name_rival(session: Session, refusal: Duplicate) -> None:
+def _name_rival(refusal: Duplicate) -> None:
     """Let the refusal name the row in the way, once what failed is rolled back."""
-    if refusal.rival is not None and (row := session.execute(refusal.rival).mappings().first()):
+    if refusal.rival is not None and (row := db.session.execute(refusal.rival).mappings().first()):
         refusal.members["conflict"] = dict(row)
     refusal.rival = None
 
 
+def aside(statement: Executable) -> None:
+    """Run a statement on a connection of its own: all see it while the transaction goes on."""
+    with pool_patience(), Session(db.engine) as session, session.begin():
+        session.execute(statement)
+
+
 def after_commit(action: Callable[[], object]) -> None:
     """Do this once the transaction has committed, and only then."""
-    db.session().info.setdefault("following", []).append(action)
+    if (unit := UNIT.get()) is not None:
+        unit.following.append(action)
 
 
 def note(name: str, /, **fields: Any) -> None:
@@ -148,5 +178,6 @@ def note(name: str, /, **fields: Any) -> None:
 
 def announce(name: str, /, **fields: Any) -> None:
     """Tell of a change: an event in its transaction, and a line of the log after the commit."""
-    db.session().info.setdefault("announced", []).append(happened(name, fields))
+    if (unit := UNIT.get()) is not None:
+        unit.announced.append(happened(name, fields))
     note(name, **fields)

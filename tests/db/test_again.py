@@ -247,7 +247,7 @@ def test_a_try_begins_with_nothing_of_the_one_before(
 
     assert bench.post(work).status_code == 200
     assert len(set(tries)) == 3
-    assert [event for event in events(capsys) if event != "request"] == ["try 3"]
+    assert [event for event in events(capsys) if event != "request"] == ["product.created", "try 3"]
     assert rows(bench, "products") == 1
 
 

@@ -31,11 +31,13 @@ def nothing_there(bench: Bench) -> Iterator[None]:
 
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Told:
-    """The events logged since one asked last, without the requests themselves."""
+    """The events logged since one asked last, without requests and what `make_product` tells."""
 
     def asked() -> list[str]:
         logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-        return [line["event"] for line in logged if line["event"] != "request"]
+        return [
+            line["event"] for line in logged if line["event"] not in ("request", "product.created")
+        ]
 
     return asked
 
