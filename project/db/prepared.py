@@ -57,9 +57,7 @@ class Prepared:
 
     def first(self, values: Mapping[str, Any]) -> Row | None:
         """The first row answered, if there is any; raises what the database refuses."""
-        given = {**self._given, **values}
-        for name, spell in self._spell.items():
-            given[name] = spell(given[name])
+        given = self._values(values)
         with refusing(), driver() as connection, connection.cursor() as cursor:
             if self.name:
                 self._plan(connection.plans, cursor)
@@ -68,6 +66,18 @@ class Prepared:
                 cursor.execute(self.text, given)
             row: Row | None = cursor.fetchone()
         return row
+
+    def spoken(self, cursor: Any) -> bytes:
+        """The text with its own values in it, for what takes no parameters, such as COPY."""
+        spoken: bytes = cursor.mogrify(self.text, self._values({}))
+        return spoken
+
+    def _values(self, further: Mapping[str, Any]) -> dict[str, Any]:
+        """The values by name, as the driver takes them."""
+        given = {**self._given, **further}
+        for name, spell in self._spell.items():
+            given[name] = spell(given[name])
+        return given
 
     def _plan(self, plans: dict[str, str], cursor: Any) -> None:
         """Have the connection keep the plan; the one it was not asked for longest makes room."""

@@ -104,8 +104,9 @@ def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
 
 
 def _no_connection(error: psycopg2.Error) -> bool:
-    """The server was never reached, so it gave no SQLSTATE."""
-    return error.pgcode is None and isinstance(error, psycopg2.OperationalError)
+    """The server was never reached, or fell silent in a COPY, so it gave no SQLSTATE."""
+    silent = isinstance(error, psycopg2.OperationalError) or type(error) is psycopg2.DatabaseError
+    return error.pgcode is None and silent
 
 
 def _broken(broken: Rule, table: Table, detail: str) -> Refusal:

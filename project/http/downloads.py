@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import re
 import socket
 import struct
 import time
@@ -15,12 +14,13 @@ from typing import Any
 import structlog
 from flask import request
 from marshmallow import fields
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select, case, cast, func, select
+from sqlalchemy import Text as SqlText
 
 from project.db import Stream
-from project.db.stream import PATIENCE
-from project.http import openapi
-from project.http.fields import Choice, StrictBoolean, Text
+from project.db.stream import CSV, LINES, PATIENCE
+from project.http import documents, openapi
+from project.http.fields import Choice, StrictBoolean, Text, Value
 from project.http.response import Response
 from project.http.schemas import Query, Schema
 
@@ -31,15 +31,14 @@ MEDIA = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 FLAGS = {True: "true", False: "false"}
 
 # How a text begins that a spreadsheet would run (OWASP, CSV Injection), after blanks or not, in
-# full width too.
-RUN = r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]"
-FORMULA = re.compile(rf"{RUN}|[\t\r\n]")
+# full width too. The regular expressions are PostgreSQL's; what is a blank must not depend on
+# its locale.
+BLANK = r"[\t-\r\u001c-\u0020\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
+RUN = rf"{BLANK}*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+FORMULA = rf"^(?:{RUN}|[\t\r\n])"
 
 # And what would be a cell of its own where another sign separates them.
-HIDDEN = re.compile(rf"(?<!\A)([;\t\r\n])(?={RUN})")
-
-Spelling = Callable[[Any], Any] | None
-Rows = Iterable[Sequence[Any]]
+HIDDEN = rf"(?<=.)([;\t\r\n])(?={RUN})"
 
 
 def query_schema(query: type[Query]) -> type[Query]:
@@ -59,12 +58,12 @@ def query_schema(query: type[Query]) -> type[Query]:
 def documented(out: Schema, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     """Each format as OpenAPI tells of it, with a file of one row."""
     shown = openapi.example(out, answered=True)
+    row = {name: shown[name] for name in names}
+    cells = [FLAGS[cell] if isinstance(cell, bool) else cell for cell in row.values()]
+    line = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    files = {"csv": _line(names) + _line(cells), "ndjson": f"{line}\n"}
     headers = {"Content-Disposition": "ContentDisposition"}
-    for format, write in WRITERS.items():
-        row = [shown[name] for name in names]
-        if format == "csv":
-            row = [FLAGS[cell] if isinstance(cell, bool) else cell for cell in row]
-        file = b"".join(write(names, [[row]])).decode()
+    for format, file in files.items():
         yield {"content_type": MEDIA[format], "example": file, "headers": headers}
 
 
@@ -83,12 +82,10 @@ def answer(
     if request.method == "HEAD":  # how long it would be, nobody knows before
         response.automatically_set_content_length = False
         return response
-    columns = [found.selected_columns[name] for name in names]
+    rows = _spelled(found, out, names, format, neutralise)
     _hurry(request.environ.get("gunicorn.socket"))
-    stream = Stream(found.with_only_columns(*columns).order_by(None).order_by(columns[0]))
-    spellings = [_spelling(out.fields[name], format, neutralise) for name in names]
-    rows = ([_spelled(row, spellings) for row in batch] for batch in stream)
-    response.response = WRITERS[format](names, rows)
+    stream = Stream(rows, CSV if format == "csv" else LINES)
+    response.response = _csv(names, stream) if format == "csv" else _ndjson(stream)
     response.call_on_close(_ending(stream))
     return response
 
@@ -112,53 +109,51 @@ def _ending(stream: Stream) -> Callable[[], None]:
     return end
 
 
-def _csv(names: Sequence[str], batches: Iterable[Rows]) -> Iterator[bytes]:
-    """As RFC 4180 says, a piece for each batch."""
-    piece = StringIO(newline="")
-    writer = csv.writer(piece)
-    writer.writerow(names)
-    yield _taken(piece)
-    for rows in batches:
-        writer.writerows(rows)
-        yield _taken(piece)
+def _spelled(
+    found: Select[Any], out: Schema, names: Sequence[str], format: str, neutralise: bool
+) -> Select[Any]:
+    """The same rows in the order of ids: their cells, or as a JSON document each."""
+    columns = [found.selected_columns[name] for name in names]
+    cells = (
+        _cell(out.fields[name], column, format, neutralise).label(name)
+        for name, column in zip(names, columns, strict=True)
+    )
+    rows = found.with_only_columns(*cells).order_by(None).order_by(columns[0])
+    return rows if format == "csv" else select(documents.spelled(rows.subquery("row")))
 
 
-def _ndjson(names: Sequence[str], batches: Iterable[Rows]) -> Iterator[bytes]:
-    """A JSON object a line."""
-    encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-    for rows in batches:
-        documents = (dict(zip(names, row, strict=True)) for row in rows)
-        yield "".join(f"{encode(document)}\n" for document in documents).encode()
-
-
-WRITERS = {"csv": _csv, "ndjson": _ndjson}
-
-
-def _taken(piece: StringIO) -> bytes:
-    """What was written, which makes room."""
-    text = piece.getvalue()
-    piece.seek(0)
-    piece.truncate()
-    return text.encode()
-
-
-def _spelling(field: fields.Field[Any], format: str, neutralise: bool) -> Spelling:
-    """How a field's values are written; None where they are written as they come."""
+def _cell(
+    field: fields.Field[Any], column: ColumnElement[Any], format: str, neutralise: bool
+) -> ColumnElement[Any]:
+    """How PostgreSQL writes the values of a field."""
+    cell = field.sql(column) if isinstance(field, Value) else column
     if isinstance(field, Text):
-        return _harmless if neutralise else None
-    if isinstance(field, StrictBoolean):
-        return FLAGS.get if format == "csv" else None
-    if type(field)._serialize is fields.Field._serialize:
-        return None
-    return lambda value: field._serialize(value, None, None)
+        safe = _harmless(cell) if neutralise else cell
+        return func.nullif(safe, "") if format == "csv" else safe  # COPY would quote what is empty
+    if isinstance(field, StrictBoolean) and format == "csv":
+        return cast(cell, SqlText)  # true and false, where COPY would write t and f
+    return cell
 
 
-def _spelled(row: Sequence[Any], spellings: Sequence[Spelling]) -> list[Any]:
-    return [spell(cell) if spell else cell for spell, cell in zip(spellings, row, strict=True)]
+def _harmless(text: ColumnElement[Any]) -> ColumnElement[Any]:
+    quote = case((text.regexp_match(FORMULA), "'"), else_="")
+    return quote + func.regexp_replace(text, HIDDEN, r"\1'", "g", type_=SqlText)
 
 
-def _harmless(text: str | None) -> str | None:
-    if not text:
-        return text
-    whole = HIDDEN.sub(r"\1'", text)
-    return f"'{whole}" if FORMULA.match(text) else whole
+def _csv(names: Sequence[str], batches: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
+    """As RFC 4180 says, a piece for each batch."""
+    yield _line(names).encode()
+    for lines in batches:
+        yield b"\r\n".join(lines) + b"\r\n"
+
+
+def _ndjson(batches: Iterable[Sequence[bytes]]) -> Iterator[bytes]:
+    """A JSON object a line."""
+    for lines in batches:
+        yield b"\n".join(lines) + b"\n"
+
+
+def _line(cells: Iterable[Any]) -> str:
+    line = StringIO(newline="")
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

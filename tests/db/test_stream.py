@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
+from io import StringIO
 from typing import Any
 
 import pytest
-from sqlalchemy import func, literal_column, select, text
+from sqlalchemy import func, literal, literal_column, select, text
 
 from project.db import Stream, db, stream
 from project.errors import Invalid, Unavailable
@@ -16,17 +18,18 @@ from project.products.models import Product
 from tests.conftest import administration, headers_of
 from tests.db.conftest import Bench
 
-ROWS = 3 * stream.BATCH
+ROWS = 1_500
 EXPORT = "/api/v1/products/export"
 FILL = "INSERT INTO products (name, price) SELECT 'Product ' || n, 1 FROM generate_series(1, %s) n"
+LINE = 20  # bytes of one of them at most
 OURS = "SELECT FROM pg_stat_activity WHERE datname = current_database()"
 HELD = f"{OURS} AND xact_start IS NOT NULL"
-IDLE = f"{OURS} AND state = 'idle in transaction'"
 
 
 @pytest.fixture(autouse=True)
-def catalogue(bench: Bench) -> Iterator[None]:
-    """A thousand products, a context, and afterwards nobody who holds a connection."""
+def catalogue(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Some products in several batches, a context, and afterwards nobody who holds a connection."""
+    monkeypatch.setattr(stream, "BATCH", 5_000)
     with administration(bench.url) as do, bench.app.app_context():
         do("DELETE FROM products")
         do(FILL, ROWS)
@@ -40,7 +43,7 @@ def pool() -> Any:
 
 
 def names(batches: Any) -> list[str]:
-    return [row[0] for batch in batches for row in batch]
+    return [row.decode().partition(",")[0] for batch in batches for row in batch]
 
 
 def products() -> Any:
@@ -53,21 +56,25 @@ def test_every_row_comes_once_and_in_order(bench: Bench) -> None:
         assert (found.rows, found.whole) == (ROWS, True)
 
 
-@pytest.mark.parametrize("rows", [0, 1, stream.BATCH, stream.BATCH + 1])
-def test_a_stream_ends_where_its_rows_do(bench: Bench, rows: int) -> None:
+@pytest.mark.parametrize("rows", [0, 1, 2, 3, 4, 100])
+def test_a_stream_ends_where_its_rows_do(
+    bench: Bench, rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BATCH", 3)  # the second row of two bytes is the last of a batch
     with closing(Stream(select(func.generate_series(1, rows)))) as found:
-        assert names(found) == [*range(1, rows + 1)]
+        assert names(found) == [str(n) for n in range(1, rows + 1)]
+        assert (found.rows, found.whole) == (rows, True)
 
 
 def test_a_stream_shows_one_instant_whatever_others_write(bench: Bench) -> None:
     with closing(Stream(products())) as found, administration(bench.url) as do:
         batches = iter(found)
-        read: list[Any] = [*next(batches)]
+        read = [*next(batches)]
         do("UPDATE products SET price = 2, name = name || '!'")
         do("DELETE FROM products WHERE mod(id, 2) = 0")
         do(FILL.replace("Product", "Later"), 100)
         read += [row for batch in batches for row in batch]
-    assert read == [(f"Product {n}", 1) for n in range(1, ROWS + 1)]
+    assert read == [f"Product {n},1.00".encode() for n in range(1, ROWS + 1)]
 
 
 def test_a_stream_writes_nothing(bench: Bench) -> None:
@@ -104,30 +111,65 @@ def test_whoever_stops_reading_holds_nothing(bench: Bench) -> None:
         assert do(HELD) == 2  # who asks, and the stream
         found.close()
         assert do(HELD) == 1
-    assert (found.rows, found.whole) == (stream.BATCH, False)
+    assert stream.BATCH / LINE < found.rows < ROWS / 2
+    assert not found.whole
 
 
 def test_a_reader_may_pause_but_not_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    soon = func.set_config("idle_in_transaction_session_timeout", "100ms", True)
-    monkeypatch.setattr(stream, "LIMITS", select(soon))
+    monkeypatch.setattr(stream, "PATIENCE", 0.1)
     with closing(Stream(products())) as found, administration(bench.url) as do:
         batches = iter(found)
         next(batches)
         deadline = time.monotonic() + 30
-        while do(IDLE) and time.monotonic() < deadline:
+        while do(HELD) > 1 and time.monotonic() < deadline:
             time.sleep(0.02)
-        with pytest.raises(Unavailable):
-            next(batches)
+        assert do(HELD) == 1  # who asks: the snapshot is gone, though nobody has closed the stream
+        assert pool().checkedout() == 0
+        with pytest.raises(Unavailable, match="may pause"):
+            names(batches)
+    assert not found.whole
 
 
-@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "statement_timeout"])
-def test_a_reader_and_a_batch_may_take_longer_than_a_request(bench: Bench, limit: str) -> None:
+def test_a_batch_may_not_take_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "PATIENCE", 0.1)
+    began = time.monotonic()
+    with pytest.raises(Unavailable, match="A batch may take"):
+        Stream(select(func.pg_sleep(30)))
+    assert time.monotonic() - began < 10
+    assert pool().checkedout() == 0
+
+
+@pytest.mark.parametrize(
+    ("limit", "setting"),
+    [("idle_in_transaction_session_timeout", "1min"), ("statement_timeout", "30min")],
+)
+def test_a_stream_may_take_longer_than_a_request(bench: Bench, limit: str, setting: str) -> None:
     """A filter may pass over millions of rows between two batches, and nothing may fail there."""
-    setting = select(func.current_setting(limit))
-    with closing(Stream(setting)) as found:
-        assert names(found) == ["1min"]
-    assert db.session.scalar(setting) != "1min"
+    current = select(func.current_setting(limit))
+    with closing(Stream(current)) as found:
+        assert names(found) == [setting]
+    assert db.session.scalar(current) != setting
     db.session.rollback()
+
+
+def test_a_server_that_goes_away_ends_the_stream(bench: Bench) -> None:
+    """There is more than what is on its way already."""
+    endless = select(func.generate_series(1, 10_000_000))
+    with closing(Stream(endless)) as found, administration(bench.url) as do:
+        batches = iter(found)
+        next(batches)
+        do(f"SELECT pg_terminate_backend(pid) {HELD[7:]} AND pid <> pg_backend_pid()")
+        with pytest.raises(Unavailable):
+            names(batches)
+    assert not found.whole
+
+
+def test_what_a_select_is_asked_with_is_asked_of_copy_as_well(bench: Bench) -> None:
+    odd = "100% {it's} \\N %(a)s :b \" \n"
+    asked: Any = select(literal(odd), literal(7)).where(literal("%") == "%")
+    with closing(Stream(asked)) as found:
+        [[line]] = [*found]
+    assert [*csv.reader(StringIO(line.decode(), newline=""))] == [[odd, "7"]]
 
 
 def test_a_stream_ends_when_it_has_taken_too_long(

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import json
+import random
+import re
 from decimal import Decimal
+from functools import partial
 from io import StringIO
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import insert
 from werkzeug.test import TestResponse
 
 from project.db import db, stream
 from project.http.app import App
 from project.products.bulk import FIELDS
+from project.products.models import Product
 from tests.answers import document, problem
 from tests.products.make import make_product
 
@@ -185,15 +190,61 @@ def test_what_is_a_cell_where_another_sign_separates_is_neutralised_too(
     assert row["name"] == safe
 
 
-def test_an_export_asks_as_often_however_many_there_are_but_for_its_batches(
-    app: App, client: FlaskClient, signed_in: Headers, statements: list[str]
+def harmless(text: str | None) -> str | None:
+    """What `neutralise` makes of a text, said by Python's own regular expressions."""
+    run = r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+    if not text:
+        return text
+    whole = re.sub(rf"(?<!\A)([;\t\r\n])(?={run})", r"\1'", text)
+    return f"'{whole}" if re.match(rf"{run}|[\t\r\n]", text) else whole
+
+
+SIGNS = [*"=+-@'\",;.:/%\\\r\n\t \x01\x02\x1c\x1f\x7f\x85\xa0\u180e\u1680\u2003\u2028\ufeff"]
+SIGNS += [*"\u3000\u202f\uff1d\uff0b\uff0d\uff20aZ09äß漢😀", "\r\n", "\\N", "\\.", "NULL", "''"]
+
+
+@pytest.mark.parametrize("neutralise", ["false", "true"])
+def test_any_text_is_written_as_the_modules_csv_and_json_would(
+    app: App, client: FlaskClient, signed_in: Headers, neutralise: str
 ) -> None:
+    draw = random.Random(9)
+    texts = {"".join(draw.choices(SIGNS, k=draw.randint(1, 7))) for _ in range(3_000)}
     with app.app_context():
-        for _ in range(stream.BATCH + 1):
+        made: list[dict[str, Any]] = [
+            {"name": text, "description": draw.choice([None, text[::-1]]), "price": 1, "stock": n}
+            for n, text in enumerate(texts)
+        ]
+        db.session.execute(insert(Product), made)
+        db.session.commit()
+    spell = harmless if neutralise == "true" else str
+    found = export(client, signed_in, format="ndjson", neutralise=neutralise).text
+    products = [json.loads(line) for line in found.split("\n")[:-1]]
+    described = [each["description"] and spell(each["description"]) for each in made]
+    assert [each["name"] for each in products] == [spell(each["name"]) for each in made]
+    assert [each["description"] for each in products] == described
+    dump = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
+    assert found == "".join(f"{dump(product)}\n" for product in products)
+    table = StringIO(newline="")
+    writer = csv.DictWriter(table, COLUMNS)
+    writer.writeheader()
+    writer.writerows({**each, "is_active": "true"} for each in products)
+    assert export(client, signed_in, neutralise=neutralise).text == table.getvalue()
+
+
+def test_an_export_asks_as_often_however_many_there_are(
+    app: App,
+    client: FlaskClient,
+    signed_in: Headers,
+    statements: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stream, "BATCH", 1_000)
+    with app.app_context():
+        for _ in range(50):
             make_product()
         db.session.commit()
     statements.clear()
-    assert len(rows(export(client, signed_in))) == stream.BATCH + 1
+    assert len(rows(export(client, signed_in))) == 50
     assert len(statements) == 3, statements  # who asks, the limits, the products
 
 
