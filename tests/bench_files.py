@@ -73,9 +73,14 @@ class Shop:
     headers: dict[str, str]
     web: int
     worker: int
+    postgres: int
 
-    def export(self, query: str, path: Path) -> float:
-        """From the first byte to the last, which are written to a file: how many seconds."""
+    @property
+    def pids(self) -> tuple[int, int]:
+        return self.web, self.postgres
+
+    def export(self, query: str, path: Path) -> None:
+        """From the first byte to the last, which are written to a file."""
         peak, began = Peak(self.web), time.perf_counter()
         request = Request(f"{self.server.url}{EXPORT}{query}", headers=self.headers)
         with urlopen(request) as answer, path.open("wb") as file:
@@ -89,7 +94,6 @@ class Shop:
             end="",
         )
         print(f"after {first * 1000:.0f} ms")
-        return took
 
     def upload(self, query: str, path: Path) -> Any:
         """Send a file, and have the report: at once, or the job's."""
@@ -148,7 +152,8 @@ def opened(folder: Path) -> Iterator[Shop]:
             worker = subprocess.Popen(command, cwd=ROOT, env=server.environment, stderr=log)
         try:
             [web] = psutil.Process(server.process.pid).children()
-            shop = Shop(server, server.sign_in(), web.pid, worker.pid)
+            postgres = int(str(cluster.status()["pid"]))
+            shop = Shop(server, server.sign_in(), web.pid, worker.pid, postgres)
             warm = folder / "warm.csv"
             warm.write_text("name,price\n,1\n")
             shop.upload("?", warm)
@@ -160,25 +165,44 @@ def opened(folder: Path) -> Iterator[Shop]:
 
 
 class Race:
-    """Several ways to do one thing, in turns; the first is what the others are compared with."""
+    """Several ways to do one thing, in turns; the first is what the others are compared with.
 
-    def __init__(self, title: str, rows: int) -> None:
-        self.title, self.rows = title, rows
-        self.seconds: dict[str, list[float]] = {}
+    pids: whose CPU time counts, with that of all they have started, and of our children that ended.
+    """
 
-    def took(self, name: str, seconds: float) -> None:
-        self.seconds.setdefault(name, []).append(seconds)
+    def __init__(self, title: str, rows: int, *pids: int) -> None:
+        self.title, self.rows, self.pids = title, rows, pids
+        self.turns: dict[str, list[tuple[float, float]]] = {}
+
+    @contextmanager
+    def turn(self, name: str) -> Iterator[None]:
+        began, spent = time.perf_counter(), self.spent()
+        yield
+        took = time.perf_counter() - began, self.spent() - spent
+        self.turns.setdefault(name, []).append(took)
+
+    def spent(self) -> float:
+        parents = [psutil.Process(pid) for pid in self.pids]
+        all = [*parents, *(child for each in parents for child in each.children(recursive=True))]
+        return sum(os.times()[2:4]) + sum(sum(each.cpu_times()[:4]) for each in all)
 
     def report(self) -> None:
         """Medians over the rounds; ratios within each round."""
-        first = next(iter(self.seconds.values()))
-        print(f"\n{self.title:<46}{'seconds':>9}{'rows/s':>11}{'COPY ÷':>8}")
-        for name, seconds in self.seconds.items():
-            ratios = [one / other for one, other in zip(first, seconds, strict=True)]
-            took = statistics.median(seconds)
-            print(f"{name:<46}{took:>9.2f}{self.rows / took:>11,.0f}", end="")
-            print(f"{statistics.median(ratios):>8.2f}")
-        print()
+        first = next(iter(self.turns.values()))
+        print(
+            f"\n{self.title:<44}{'seconds':>9}{'rows/s':>11}{'COPY ÷':>8}{'CPU s':>8}{'COPY ÷':>8}"
+        )
+        for name, turns in self.turns.items():
+            took, spent = (statistics.median(each) for each in zip(*turns, strict=True))
+            quick, cheap = (
+                statistics.median(
+                    base[n] / turn[n] for base, turn in zip(first, turns, strict=True)
+                )
+                for n in (0, 1)
+            )
+            print(f"{name:<44}{took:>9.2f}{self.rows / took:>11,.0f}{quick:>8.2f}", end="")
+            print(f"{spent:>8.2f}{cheap:>8.2f}")
+        print(flush=True)
 
 
 def import_beside_copy(folder: Path, rows: int) -> None:
@@ -190,7 +214,8 @@ def import_beside_copy(folder: Path, rows: int) -> None:
     catalogue(path, rows, 100 * rows)
     url = cluster.ensure()
     migrate(url)
-    race, numbers = Race(f"import of {rows:,} products", rows), itertools.count()
+    race = Race(f"import of {rows:,} products", rows, int(str(cluster.status()["pid"])))
+    numbers = itertools.count()
 
     def empty() -> str:
         name = f"copy_{next(numbers)}"
@@ -198,33 +223,35 @@ def import_beside_copy(folder: Path, rows: int) -> None:
             run(f"CREATE DATABASE {name} TEMPLATE {make_url(url).database}")
         return at(url, name)
 
-    def ours(target: str) -> tuple[float, float]:
+    def ours(target: str) -> float:
         command = [sys.executable, "-m", "flask", "products", "import", str(path)]
         environment = {**os.environ, "DATABASE_URL": target, "SECRET_KEY": SECRET}
-        began = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status
         assert status == 0
-        return time.perf_counter() - began, usage.ru_maxrss / 1024
+        return usage.ru_maxrss / 1024
 
-    def copy(target: str, direction: str) -> float:
-        began = time.perf_counter()
+    def copy(target: str, direction: str) -> None:
         with closing(connect(target)) as connection, connection, connection.cursor() as cursor:
             for table in TABLES:
                 out = direction == "TO STDOUT"
                 source = f"(SELECT * FROM {table} ORDER BY id)" if out else table
                 with (folder / table).open("wb" if out else "rb") as file:
                     cursor.copy_expert(f"COPY {source} {direction}", file, 2**20)
-        return time.perf_counter() - began
 
     first = empty()
     ours(first)
     copy(first, "TO STDOUT")
     for _ in range(ROUNDS):
-        race.took(f"COPY into {', '.join(TABLES)}", copy(empty(), "FROM STDIN"))
-        seconds, peak = ours(empty())
-        race.took("flask products import", seconds)
+        target = empty()
+        with race.turn(f"COPY {', '.join(TABLES)}"):
+            copy(target, "FROM STDIN")
+        target = empty()
+        with race.turn("flask products import"):
+            peak = ours(target)
     race.report()
     print(f"The process of the import had {peak:.0f} MiB at most.")
     cluster.stop()
@@ -232,19 +259,30 @@ def import_beside_copy(folder: Path, rows: int) -> None:
 
 def export_beside_copy(shop: Shop, path: Path, rows: int) -> None:
     """Downloads, and COPY of the same columns in the same order, each into a file."""
-    with closing(shop.server.connect()) as connection, connection:
+    with closing(shop.server.connect()) as connection:
+        connection.autocommit = True
         connection.cursor().execute(ROWS, [rows])
-    race = Race(f"export of {rows:,} products", rows)
+        connection.cursor().execute("VACUUM ANALYZE products")
     columns = ", ".join(EXPORTED)
-    for _ in range(ROUNDS):
-        with closing(shop.server.connect()) as connection, path.open("wb") as file:
-            began = time.perf_counter()
-            statement = f"COPY (SELECT {columns} FROM products ORDER BY id) TO STDOUT (FORMAT csv)"
-            connection.cursor().copy_expert(statement, file, 2**20)
-            race.took("COPY TO STDOUT (FORMAT csv)", time.perf_counter() - began)
-        for query in ("?format=csv", "?format=ndjson", "?neutralise=true"):
-            race.took(f"GET {EXPORT.removeprefix('/api/v1')}{query}", shop.export(query, path))
-    race.report()
+    read = f"SELECT {columns} FROM products ORDER BY id"
+    written = f"SELECT row_to_json(row) FROM ({read}) AS row"
+    races = {
+        "CSV": ([f"COPY ({read})", "FORMAT csv"], ["?format=csv", "?neutralise=true"]),
+        "NDJSON": ([f"COPY ({written})", "FORMAT text"], ["?format=ndjson"]),
+    }
+    for format, ((select, form), queries) in races.items():
+        race = Race(f"export of {rows:,} products, {format}", rows, *shop.pids)
+        for _ in range(ROUNDS):
+            with (
+                closing(shop.server.connect()) as connection,
+                path.open("wb") as file,
+                race.turn(f"COPY TO STDOUT ({form})"),
+            ):
+                connection.cursor().copy_expert(f"{select} TO STDOUT ({form})", file, 2**20)
+            for query in queries:
+                with race.turn(f"GET /products/export{query}"):
+                    shop.export(query, path)
+        race.report()
 
 
 def catalogue(path: Path, rows: int, size: int) -> None:
