@@ -88,8 +88,13 @@ class Lookup(Generic[Entity]):
 class Shape(Hashable, Protocol):
     """How a statement shall answer a row that it writes: as a document, with its tag."""
 
-    def of(self, source: FromClause, model: type[Base]) -> tuple[FromClause, Sequence[Any]]:
-        """What to join to the row, and the columns that `Written` consists of."""
+    def of(
+        self, source: FromClause, model: type[Base], known: Mapping[str, ColumnElement[Any]]
+    ) -> tuple[FromClause, Sequence[Any]]:
+        """What to join to the row, and the columns that `Written` consists of.
+
+        known: what of the row, or its `tag`, the statement knows without asking for it.
+        """
 
 
 Answer = tuple[type[Base], Shape]  # which row, and how

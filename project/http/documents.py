@@ -58,10 +58,13 @@ class Shape:
 
     schema: ma.Schema
 
-    def of(self, source: FromClause, model: Any) -> tuple[FromClause, Sequence[Any]]:
+    def of(
+        self, source: FromClause, model: Any, known: Further
+    ) -> tuple[FromClause, Sequence[Any]]:
         """The members beside each row, and the columns of what is written."""
-        row, document = of(source, model, self.schema)
-        return document, (row.id, spelled(document), row.tag)
+        row, document = of(source, model, self.schema, known)
+        tag = known.get("tag", row.tag)
+        return document, (row.id, spelled(document), tag)
 
 
 def rows(found: Select[Any], **keys: ColumnElement[Any]) -> Select[Any]:

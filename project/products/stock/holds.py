@@ -9,11 +9,12 @@ statement, counts what is held now.
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, FromClause, func, or_, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
-from project.db import db
+from project.db import HYPHEN, db
 from project.errors import Refused
 from project.products.models import MAX_STOCK, Hold, Product
 
@@ -21,6 +22,12 @@ from project.products.models import MAX_STOCK, Hold, Product
 def free() -> ColumnElement[bool]:
     """Whether nothing of a product is held, as its own row says."""
     return or_(Product.held_until.is_(None), Product.held_until <= func.clock_timestamp())
+
+
+def none(products: FromClause) -> dict[str, ColumnElement[Any]]:
+    """What is told of rows of which nothing is held; that the statement need not look."""
+    tag = func.concat(products.c.id, HYPHEN, products.c.version)
+    return {"available": products.c.stock, "tag": tag}
 
 
 def of(ids: Collection[int]) -> dict[int, int]:

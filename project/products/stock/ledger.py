@@ -155,7 +155,7 @@ def _opening(claimed: bool, given: frozenset[str], shape: Shape | None) -> Prepa
     )
     rows = made.join(actor, true()).outerjoin(written, true())
     if shape is not None:
-        document, columns = shape.of(made, Product)
+        document, columns = shape.of(made, Product, holds.none(made))
         rows, found = rows.join(document, true()), found.add_columns(*columns)
     return Prepared(found.select_from(rows).add_cte(news))
 
@@ -250,8 +250,8 @@ def _moving(claimed: bool, answer: Answer | None) -> Prepared:
     rows = moved.join(written, true()).join(actor, true())
     if answer is not None:
         model, shape = answer
-        source = {Product: moved, Movement: written}[model]
-        document, columns = shape.of(source, model)
+        source = moved if model is Product else written
+        document, columns = shape.of(source, model, holds.none(moved) if model is Product else {})
         rows, found = rows.join(document, true()), found.add_columns(*columns)
     return Prepared(found.select_from(rows).add_cte(news))
 

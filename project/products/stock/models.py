@@ -11,7 +11,6 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     String,
-    UniqueConstraint,
     func,
     literal_column,
     text,
@@ -39,8 +38,11 @@ class Movement(Base):
         CheckConstraint("quantity <> 0", name="quantity_moves"),
         CheckConstraint("balance_after >= 0", name="balance_never_negative"),
         CheckConstraint(f"kind IN {KINDS}", name="kind_known"),
-        UniqueConstraint(
+        Index(
+            "uq_stock_movements_reverses_id",
             "reverses_id",
+            unique=True,
+            postgresql_where=text("reverses_id IS NOT NULL"),
             info=rule("already_reversed", REVERSED, kind=Conflict),
         ),
         # each list of the API walks one of them, newest first, filtered or not
