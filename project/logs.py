@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import sys
-from contextlib import suppress
 from typing import Any, TextIO
 
 import click
 import structlog
+
+from project import origin
 
 
 class _StandardError:
     """Standard error as it is now: test runners replace it. A full disk must not fail a request."""
 
     def write(self, line: str) -> None:
-        with suppress(OSError):
+        try:
             sys.stderr.write(line)
+        except OSError:
+            return
 
     def flush(self) -> None:
-        with suppress(OSError):
+        try:
             sys.stderr.flush()
+        except OSError:
+            return
 
 
 def _without_details(_: Any, __: str, event: Any) -> Any:
@@ -31,8 +37,21 @@ def _without_details(_: Any, __: str, event: Any) -> Any:
     return event
 
 
+def _under_request_id(_: Any, __: str, event: Any) -> Any:
+    """Which request a line is about."""
+    if (id := origin.entered()) is not None:
+        event.setdefault("request_id", id)
+    return event
+
+
+def _json(event: Any, **_: Any) -> str:
+    return ENCODE(event)
+
+
+ENCODE = json.JSONEncoder(default=repr).encode
+RENDER = structlog.processors.JSONRenderer(serializer=_json)
 SHARED: list[Any] = [
-    structlog.contextvars.merge_contextvars,
+    _under_request_id,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     structlog.processors.format_exc_info,
@@ -44,7 +63,7 @@ def init() -> None:
     """Send structlog's events and the standard library's records through the same processors."""
     stream: TextIO = _StandardError()  # type: ignore[assignment]  # because it forwards
     structlog.configure(
-        processors=[*SHARED, structlog.processors.JSONRenderer()],
+        processors=[*SHARED, RENDER],
         logger_factory=structlog.WriteLoggerFactory(stream),  # a line at once: workers share a log
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.WARNING if _at_terminal() else logging.INFO
@@ -57,7 +76,7 @@ def init() -> None:
             foreign_pre_chain=[*SHARED, structlog.stdlib.add_logger_name],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.JSONRenderer(),
+                RENDER,
             ],
         )
     )

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 
-import structlog
 from ulid import ULID
 
 
@@ -38,11 +37,14 @@ _claim: ContextVar[Claim | None] = ContextVar("claim", default=None)
 
 def enter(request_id: str | None = None) -> None:
     """From here on all is done under this request id, in the log too; None makes a new one."""
-    origin = Origin(request_id or str(ULID()))
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(request_id=origin.request_id)
-    _origin.set(origin)
+    _origin.set(Origin(request_id or str(ULID())))
     _claim.set(None)
+
+
+def entered() -> str | None:
+    """Under which request id, if something is done under any."""
+    origin = _origin.get(None)
+    return None if origin is None else origin.request_id
 
 
 def act(id: int, name: str) -> None:

@@ -14,8 +14,7 @@ from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.postgresql import dialect as postgresql
 from sqlalchemy.dialects.postgresql.psycopg2 import dialect as psycopg2
 
-from project.db.rules import refusing
-from project.db.session import driver
+from project.db.session import Asking
 
 PLANS = 200  # that a connection keeps
 SHAPES = 2_000  # of questions that are remembered; then all of them are forgotten
@@ -58,7 +57,8 @@ class Prepared:
     def first(self, values: Mapping[str, Any]) -> Row | None:
         """The first row answered, if there is any; raises what the database refuses."""
         given = self._values(values)
-        with refusing(), driver() as connection, connection.cursor() as cursor:
+        with Asking() as connection:
+            cursor = connection.cursor()
             if self.name:
                 self._plan(connection.plans, cursor)
                 cursor.execute(self._execute, [given[name] for name in self._places])

@@ -62,15 +62,20 @@ def translate(context: ExceptionContext) -> None:
     _withhold_details(error, context.sqlalchemy_exception)
 
 
+def refuse(error: psycopg2.Error) -> None:
+    """The same for what the driver itself was asked."""
+    if refusal := _refusal(error, isinstance(error, psycopg2.InterfaceError)):
+        raise refusal from error
+    _withhold_details(error, None)
+
+
 @contextmanager
 def refusing() -> Iterator[None]:
-    """The same for what is asked of the driver itself."""
+    """What the driver complains of inside, as `refuse` says it."""
     try:
         yield
     except psycopg2.Error as error:
-        if refusal := _refusal(error, isinstance(error, psycopg2.InterfaceError)):
-            raise refusal from error
-        _withhold_details(error, None)
+        refuse(error)
         raise
 
 

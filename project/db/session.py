@@ -25,6 +25,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from project.db.models import Base
+from project.db.rules import refuse
 from project.errors import Unavailable
 
 # Limits that live in the connection itself, so that no caller can forget them (milliseconds).
@@ -132,45 +133,48 @@ def engine_options(pool_size: int) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def driver() -> Iterator[Driver]:
+class Asking:
     """The driver's connection for a statement: the session's, if that has begun.
 
     Else the one of the transaction, which the session would go on with; and who only reads has one
-    of the pool for as long as that takes.
+    of the pool for as long as that takes. One that is lost is not given back as if it were not.
+    Raises what the database refuses.
     """
-    engine, unit = db.engine, UNIT.get()
-    alone = isinstance(engine, Engine) and not begun()
-    if alone and READING.get():
-        pooled = engine.raw_connection()
+
+    held: Connection | PoolProxiedConnection
+    returned = False  # whether the connection goes back at once
+
+    def __enter__(self) -> Driver:
         try:
-            with _minded(pooled) as connection:
-                connection.autocommit = True
-                yield connection
-        finally:
-            pooled.close()
-    elif alone and unit is not None:
-        unit.pooled = unit.pooled or engine.raw_connection()
-        with _minded(unit.pooled) as connection:
-            yield connection
-    else:
+            connection: Driver = self._take()
+        except psycopg2.Error as error:  # no connection
+            refuse(error)
+            raise
+        self.connection = connection
+        return connection
+
+    def _take(self) -> Any:
+        engine, unit = db.engine, UNIT.get()
+        alone = isinstance(engine, Engine) and not begun()
+        if alone and READING.get():
+            self.held, self.returned = engine.raw_connection(), True
+            connection: Any = self.held.driver_connection
+            connection.autocommit = True
+            return connection
+        if alone and unit is not None:
+            self.held = unit.pooled = unit.pooled or engine.raw_connection()
+            return self.held.driver_connection
         db.session().flush()
-        bound = db.session().connection()
-        with _minded(bound) as connection:
-            yield connection
+        self.held = db.session().connection()
+        return self.held.connection.driver_connection
 
-
-@contextmanager
-def _minded(held: Connection | PoolProxiedConnection) -> Iterator[Driver]:
-    """The driver's connection; one that is lost meanwhile is not given back as if it were not."""
-    pooled = held.connection if isinstance(held, Connection) else held
-    connection: Any = pooled.driver_connection
-    try:
-        yield connection
-    except psycopg2.Error:
-        if connection.closed:
-            held.invalidate()
-        raise
+    def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
+        if self.connection.closed:
+            self.held.invalidate()
+        if self.returned:
+            self.held.close()
+        if isinstance(error, psycopg2.Error):
+            refuse(error)
 
 
 def begun() -> bool:

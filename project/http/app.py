@@ -61,7 +61,6 @@ class App(Flask):
         self.url_map.merge_slashes = False
         self.url_map.converters["id"] = IdConverter
         problems.register(self)
-        trace.init_app(self)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """No view is a coroutine, so that none is asked whether it is."""
@@ -82,6 +81,18 @@ class App(Flask):
             default_method=environ["REQUEST_METHOD"],
             query_args=environ.get("QUERY_STRING", ""),
         )
+
+    def full_dispatch_request(self) -> flask.Response:
+        """Answer, and have it followed: there are no other functions before and after a request."""
+        try:
+            trace.begin()
+            answer = self.dispatch_request()
+        except Exception as error:
+            answer = self.handle_user_exception(error)
+        return self.finalize_request(answer)
+
+    def process_response(self, response: flask.Response) -> flask.Response:
+        return trace.end(response)
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Answer inside a transaction: the last place where a failing commit is still a refusal."""

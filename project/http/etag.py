@@ -19,8 +19,7 @@ def expected(id: int) -> frozenset[int] | None:
     What stands behind the version, where a document depends on more, is not compared: it is no
     change of the item. The comparison itself belongs into the UPDATE: see `db.revise`.
     """
-    sent = request.if_match
-    if "If-Match" not in request.headers or sent.star_tag:
+    if "HTTP_IF_MATCH" not in request.environ or (sent := request.if_match).star_tag:
         return None
     ours = (
         re.fullmatch(rf"{id}-([1-9][0-9]{{0,17}})(-[0-9a-z]+)?", name or "")
@@ -31,7 +30,9 @@ def expected(id: int) -> frozenset[int] | None:
 
 def answer(response: Response, item: Any) -> Response:
     """Add the item's tag; a reader who holds this very version gets 304 and no body."""
-    response.set_etag(tag(item))
-    if request.method in ("GET", "HEAD") and request.if_none_match.contains_weak(tag(item)):
+    own = tag(item)
+    response.headers["ETag"] = f'"{own}"'
+    reads = "HTTP_IF_NONE_MATCH" in request.environ and request.method in ("GET", "HEAD")
+    if reads and request.if_none_match.contains_weak(own):
         response.status_code = 304  # which has no body: werkzeug drops it
     return response

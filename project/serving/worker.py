@@ -1,7 +1,7 @@
-"""A gunicorn worker whose request threads all wait for the kernel, in one epoll.
+"""A gunicorn worker whose request threads take turns at one epoll.
 
-The kernel wakes one of them for what has come; that thread reads, answers and waits again itself.
-Nothing is handed over: no queue, no pool, no pipe. The main thread only looks after the rest.
+The thread whose turn it is waits for the kernel, reads, answers and waits again itself. Nothing is
+handed over: no queue, no pool, no pipe. The main thread only looks after the rest.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from gunicorn.workers import base
 from project.serving.answer import Answer
 from project.serving.connection import LINGER, Connection, Gone
 from project.serving.refusals import refusal
+from project.serving.turn import Turn
 
 ONCE = select.EPOLLIN | select.EPOLLONESHOT  # an event is one thread's, and armed again by it
 TICK = 1.0  # seconds between two looks of the main thread, 0.1 while it stops
@@ -61,7 +62,7 @@ class Worker(base.Worker):
 
     def run(self) -> None:
         self.cfg: Any = Settings(self.cfg)
-        self.epoll = select.epoll()
+        self.epoll, self.turn = select.epoll(), Turn()
         self.connections: set[Connection] = set()
         self.waiting: dict[int, Connection] = {}
         self.full = False  # whether nothing is accepted, until the main thread has made room
@@ -133,15 +134,20 @@ class Worker(base.Worker):
 
     def _work(self) -> None:
         """What a request thread does; one that breaks takes the worker along, and gets another."""
+        turn = self.turn
         try:
             while True:
-                for fd, _ in self.epoll.poll(-1, 1):
-                    if place := self.listeners.get(fd):
-                        connection = self._accept(fd, *place)
-                    else:
-                        connection = self.waiting.pop(fd, None)
-                    if connection is not None:
-                        self._serve(connection)
+                turn.take()
+                while turn.mine():
+                    for fd, _ in self.epoll.poll(-1, 1):
+                        turn.begin()
+                        if place := self.listeners.get(fd):
+                            connection = self._accept(fd, *place)
+                        else:
+                            connection = self.waiting.pop(fd, None)
+                        if connection is not None:
+                            self._serve(connection)
+                        turn.end()
         except BaseException:
             self.log.exception("A request thread broke")
             self.alive = False

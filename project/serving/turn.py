@@ -1,0 +1,44 @@
+"""Whose turn it is: threads that run at once fight over the interpreter."""
+
+from __future__ import annotations
+
+import time
+from math import inf
+from threading import Lock, get_ident
+
+PATIENCE = 0.002  # seconds that one may be at a request before another takes its turn
+
+
+class Turn:
+    """One thread's, for as long as it is quick: in the interpreter two are slower than one.
+
+    So the others rest, all but one in the lock. That one looks from time to time whether the turn
+    is taken by something slow, such as a lock in the database, and takes it over then; who was slow
+    gets in line when it is done. So as many are at work as are held up by something, and one more.
+    """
+
+    def __init__(self) -> None:
+        self._line = Lock()
+        self._whose = 0
+        self._since = -inf  # when its request began
+
+    def take(self) -> None:
+        """Wait for it."""
+        with self._line:
+            while (waited := time.monotonic() - self._since) < PATIENCE:
+                time.sleep(PATIENCE if waited > -inf else 4 * PATIENCE)  # nothing is under way
+            self._whose, self._since = get_ident(), inf
+
+    def mine(self) -> bool:
+        """Whether nobody took it over."""
+        return self._whose == get_ident()
+
+    def begin(self) -> None:
+        """Say that there is a request."""
+        if self.mine():
+            self._since = time.monotonic()
+
+    def end(self) -> None:
+        """Say that it is answered."""
+        if self.mine():
+            self._since = inf
