@@ -29,7 +29,7 @@ def listening(connection: Any, hear: Callable[[Asked], object]) -> Iterator[None
     class Cursor(extensions.cursor):
         def execute(self, query: Any, vars: Any = None) -> None:
             if not query.startswith(UNSAID):
-                name = query.removeprefix("EXECUTE ").partition("(")[0]
+                name = query.removeprefix("BEGIN; ").removeprefix("EXECUTE ").partition("(")[0]
                 hear(Asked(driver.plans.get(name, query), query, vars))
             super().execute(query, vars)
 

@@ -61,9 +61,11 @@ class Prepared:
             cursor = connection.cursor()
             if self.name:
                 self._plan(connection.plans, cursor)
-                cursor.execute(self._execute, [given[name] for name in self._places])
+                placed = [given[name] for name in self._places]
+                cursor.execute(connection.first + self._execute, placed)
             else:
-                cursor.execute(self.text, given)
+                cursor.execute(connection.first + self.text, given)
+            connection.first = ""
             row: Row | None = cursor.fetchone()
         return row
 

@@ -40,6 +40,8 @@ SERVER_SETTINGS = {
     "plan_cache_mode": "force_generic_plan",  # see `prepared.py`: nothing else has a plan kept
 }
 
+BEGIN = "BEGIN; "
+
 READING: ContextVar[bool] = ContextVar("reading", default=False)
 UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
 
@@ -49,6 +51,9 @@ class Unit:
     """A transaction under way: its connection, where the session has not begun one of its own.
 
     following: what is to be done after the commit; announced: events to be written before it.
+
+    BEGIN goes along with the first statement, and the driver, which would send it alone, is told of
+    none: so COMMIT and ROLLBACK are said here too.
     """
 
     following: list[Callable[[], object]] = field(default_factory=list)
@@ -56,10 +61,46 @@ class Unit:
     pooled: PoolProxiedConnection | None = None
     bound: Connection | None = None
 
+    def open(self, engine: Engine) -> PoolProxiedConnection:
+        """A connection whose next statement begins the transaction."""
+        self.pooled = engine.raw_connection()
+        connection: Any = self.pooled.driver_connection
+        connection.autocommit, connection.first = True, BEGIN
+        return self.pooled
+
+    def end(self, how: str) -> None:
+        """COMMIT or ROLLBACK what has begun on it, if anything has."""
+        if (connection := self._driver()) is not None:
+            if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
+                connection.cursor().execute(how)
+            connection.first = BEGIN
+
+    def join(self, engine: Engine) -> Connection:
+        """The same transaction for the session."""
+        if self.bound is None:
+            self.bound = Connection(engine, connection=self.pooled)
+            driver: Any = self.bound.connection.driver_connection
+            if driver.first:
+                driver.cursor().execute(driver.first)
+                driver.first = ""
+        return self.bound
+
     def close(self) -> None:
         """Give the connection back."""
-        if (held := self.bound or self.pooled) is not None:
+        held = self.bound or self.pooled
+        if (connection := self._driver()) is not None:
+            connection.first = ""
+        elif held is not None:
+            held.invalidate()
+        if held is not None:
             held.close()
+
+    def _driver(self) -> Driver | None:
+        """The driver's connection, as long as it is not lost."""
+        if self.pooled is None or not self.pooled.is_valid:
+            return None
+        connection: Any = self.pooled.driver_connection
+        return None if connection.closed else connection
 
 
 class Joined(flask_sqlalchemy.session.Session):
@@ -69,16 +110,19 @@ class Joined(flask_sqlalchemy.session.Session):
         unit = UNIT.get()
         if unit is None or unit.pooled is None:
             return super().get_bind(*args, **kwargs)
-        if unit.bound is None:
-            unit.bound = Connection(db.engine, connection=unit.pooled)
-        return unit.bound
+        return unit.join(db.engine)
 
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"class_": Joined})
 
 
 class Driver(extensions.connection):
-    """A connection of the driver, which knows what plans the server keeps for it."""
+    """A connection of the driver, which knows what plans the server keeps for it.
+
+    first: what is to be said before the next statement, in the same message.
+    """
+
+    first = ""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -162,7 +206,7 @@ class Asking:
             connection.autocommit = True
             return connection
         if alone and unit is not None:
-            self.held = unit.pooled = unit.pooled or engine.raw_connection()
+            self.held = unit.pooled or unit.open(engine)
             return self.held.driver_connection
         db.session().flush()
         self.held = db.session().connection()

@@ -83,10 +83,9 @@ def abandon() -> None:
     """Undo what the transaction has done so far; it can be asked something once more."""
     if db.session.registry.has():
         db.session.rollback()
-    unit = UNIT.get()
-    if unit is not None and unit.pooled is not None and unit.pooled.is_valid:
+    if (unit := UNIT.get()) is not None:
         with refusing():
-            unit.pooled.rollback()
+            unit.end("ROLLBACK")
 
 
 def transacted(work: Callable[[], Done]) -> Done:
@@ -142,9 +141,8 @@ def _commit(unit: Unit) -> None:
     try:
         if begun() or unit.pooled is None:
             db.session.commit()
-        else:
-            with refusing():
-                unit.pooled.commit()
+        with refusing():
+            unit.end("COMMIT")
     except Unavailable as refusal:
         if refusal.code != "unavailable":
             raise

@@ -85,14 +85,14 @@ class App(Flask):
     def full_dispatch_request(self) -> flask.Response:
         """Answer, and have it followed: there are no other functions before and after a request."""
         try:
-            trace.begin()
+            trace.enter()
             answer = self.dispatch_request()
         except Exception as error:
             answer = self.handle_user_exception(error)
         return self.finalize_request(answer)
 
     def process_response(self, response: flask.Response) -> flask.Response:
-        return trace.end(response)
+        return trace.leave(response)
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Answer inside a transaction: the last place where a failing commit is still a refusal."""

@@ -30,13 +30,13 @@ def user_agent() -> str:
     return "".join(filter(str.isprintable, request.user_agent.string))[:255]
 
 
-def begin() -> None:
+def enter() -> None:
     """Give the request an id; its time begins."""
     g.began = time.perf_counter()
     origin.enter(request_id())
 
 
-def end(response: Response) -> Response:
+def leave(response: Response) -> Response:
     """Answer its id, and log it."""
     told, frame = request_ctx.request, app_ctx.g  # not by their proxies, a dozen times
     response.headers["X-Request-Id"] = frame.request_id

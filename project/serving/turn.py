@@ -33,12 +33,12 @@ class Turn:
         """Whether nobody took it over."""
         return self._whose == get_ident()
 
-    def begin(self) -> None:
+    def start(self) -> None:
         """Say that there is a request."""
         if self.mine():
             self._since = time.monotonic()
 
-    def end(self) -> None:
+    def stop(self) -> None:
         """Say that it is answered."""
         if self.mine():
             self._since = inf

@@ -140,14 +140,14 @@ class Worker(base.Worker):
                 turn.take()
                 while turn.mine():
                     for fd, _ in self.epoll.poll(-1, 1):
-                        turn.begin()
+                        turn.start()
                         if place := self.listeners.get(fd):
                             connection = self._accept(fd, *place)
                         else:
                             connection = self.waiting.pop(fd, None)
                         if connection is not None:
                             self._serve(connection)
-                        turn.end()
+                        turn.stop()
         except BaseException:
             self.log.exception("A request thread broke")
             self.alive = False

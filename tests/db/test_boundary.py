@@ -225,7 +225,7 @@ def test_nobody_else_commits() -> None:
     ]
     assert found
     assert {line.split(":")[0] for line in found} == {"project/db/transactions.py"}
-    assert sum(line.endswith(" commit") for line in found) == 2  # the session, or the driver
+    assert sum(line.endswith(" commit") for line in found) == 1
 
 
 def test_one_request_keeps_nothing_for_the_next(
