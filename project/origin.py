@@ -31,7 +31,7 @@ class Claim:
     confirm: Callable[[], object]
 
 
-_origin: ContextVar[Origin] = ContextVar("origin")
+_origin: ContextVar[Origin | None] = ContextVar("origin", default=None)
 _claim: ContextVar[Claim | None] = ContextVar("claim", default=None)
 
 
@@ -43,8 +43,14 @@ def enter(request_id: str | None = None) -> None:
 
 def entered() -> str | None:
     """Under which request id, if something is done under any."""
-    origin = _origin.get(None)
+    origin = _origin.get()
     return None if origin is None else origin.request_id
+
+
+def leave() -> None:
+    """From here on nothing is done under any request id."""
+    _origin.set(None)
+    _claim.set(None)
 
 
 def act(id: int, name: str) -> None:
@@ -92,6 +98,7 @@ def request_id() -> str:
 
 
 def _here() -> Origin:
-    if _origin.get(None) is None:
-        enter()
-    return _origin.get()
+    if (origin := _origin.get()) is None:
+        origin = Origin(str(ULID()))
+        _origin.set(origin)
+    return origin

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from threading import local
 from typing import Any
 
 import flask_sqlalchemy.session
@@ -41,6 +42,7 @@ SERVER_SETTINGS = {
 }
 
 BEGIN = "BEGIN; "
+OWN = local()
 
 READING: ContextVar[bool] = ContextVar("reading", default=False)
 UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
@@ -180,31 +182,28 @@ def engine_options(pool_size: int) -> dict[str, Any]:
 class Asking:
     """The driver's connection for a statement: the session's, if that has begun.
 
-    Else the one of the transaction, which the session would go on with; and who only reads has one
-    of the pool for as long as that takes. One that is lost is not given back as if it were not.
+    Else the one of the transaction, which the session would go on with; and who only reads has the
+    one that its thread keeps for that. One that is lost is not kept, nor given back.
     Raises what the database refuses.
     """
 
-    held: Connection | PoolProxiedConnection
-    returned = False  # whether the connection goes back at once
+    held: Connection | PoolProxiedConnection | None = None
+    connection: Any = None
 
     def __enter__(self) -> Driver:
         try:
-            connection: Driver = self._take()
+            self.connection = self._find()
         except psycopg2.Error as error:  # no connection
             refuse(error)
             raise
-        self.connection = connection
+        connection: Driver = self.connection
         return connection
 
-    def _take(self) -> Any:
+    def _find(self) -> Any:
         engine, unit = db.engine, UNIT.get()
         alone = isinstance(engine, Engine) and not begun()
         if alone and READING.get():
-            self.held, self.returned = engine.raw_connection(), True
-            connection: Any = self.held.driver_connection
-            connection.autocommit = True
-            return connection
+            return reader(engine)
         if alone and unit is not None:
             self.held = unit.pooled or unit.open(engine)
             return self.held.driver_connection
@@ -213,12 +212,22 @@ class Asking:
         return self.held.connection.driver_connection
 
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
-        if self.connection.closed:
+        if self.held is not None and self.connection.closed:
             self.held.invalidate()
-        if self.returned:
-            self.held.close()
         if isinstance(error, psycopg2.Error):
             refuse(error)
+
+
+def reader(engine: Engine) -> Any:
+    """The connection on which this thread reads: its own, and never in a transaction."""
+    kept: tuple[Engine, Any] | None = getattr(OWN, "kept", None)
+    if kept is None or kept[0] is not engine or kept[1].closed:
+        pooled = engine.raw_connection()
+        connection: Any = pooled.driver_connection
+        pooled.detach()  # from the pool, which opens another when it needs one
+        connection.autocommit = True
+        kept = OWN.kept = engine, connection
+    return kept[1]
 
 
 def begun() -> bool:

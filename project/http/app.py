@@ -82,17 +82,12 @@ class App(Flask):
             query_args=environ.get("QUERY_STRING", ""),
         )
 
-    def full_dispatch_request(self) -> flask.Response:
-        """Answer, and have it followed: there are no other functions before and after a request."""
-        try:
-            trace.enter()
-            answer = self.dispatch_request()
-        except Exception as error:
-            answer = self.handle_user_exception(error)
-        return self.finalize_request(answer)
+    def preprocess_request(self) -> ResponseReturnValue | None:
+        trace.enter()
+        return super().preprocess_request()
 
     def process_response(self, response: flask.Response) -> flask.Response:
-        return trace.leave(response)
+        return trace.leave(super().process_response(response))
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Answer inside a transaction: the last place where a failing commit is still a refusal."""

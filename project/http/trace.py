@@ -20,7 +20,7 @@ GOOD_ID = re.compile(r"[A-Za-z0-9._:/+=~-]{1,128}", re.ASCII)
 def request_id() -> str:
     """The id of the request under way: the caller's if it is a valid one, else a new ULID."""
     if "request_id" not in g:
-        sent = request.headers.get("X-Request-Id", "")
+        sent = request.environ.get("HTTP_X_REQUEST_ID", "")
         g.request_id = sent if GOOD_ID.fullmatch(sent) else str(ULID())
     return str(g.request_id)
 

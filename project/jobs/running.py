@@ -58,6 +58,8 @@ def attend(chore: Chore) -> bool:
         name = f"{chore.work.__module__}.{chore.work.__name__}"
         log.warning("chore.failed", chore=name, **_told(error))
         return False
+    finally:
+        origin.leave()
 
 
 def progress(percent: int) -> None:

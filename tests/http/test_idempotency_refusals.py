@@ -239,7 +239,7 @@ def test_what_breaks_leaves_the_key_free_and_nothing_behind(
 ) -> None:
     before = caller.state()
 
-    def create(values: dict[str, Any]) -> Any:
+    def create(values: dict[str, Any], *_: Any) -> Any:
         make_product(**values)
         announce("product.created")
         raise wrong

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 from jinja2 import ChoiceLoader
-from structlog.contextvars import clear_contextvars
 
-from project import logs
+from project import logs, origin
 from project.mail import transport
 from project.mail.message import TEMPLATES
 from project.mail.transport import Mailer
@@ -23,7 +22,7 @@ from tests.mail.office import CERTIFICATE, NOTES, SENDER, Office, Post
 def _notes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Outside of any request, with a template for notes."""
     logs.init()
-    clear_contextvars()
+    origin.leave()
     assert TEMPLATES.loader is not None
     monkeypatch.setattr(TEMPLATES, "loader", ChoiceLoader([NOTES, TEMPLATES.loader]))
 

@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
-from structlog.contextvars import bound_contextvars
 
+from project import origin
 from project.http.app import App
 from project.jobs.registry import Task
 from project.mail import transport
@@ -331,8 +331,8 @@ def test_the_log_knows_which_request_a_mail_belongs_to(
     post: Post, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, mailer = post()
-    with bound_contextvars(request_id="r"):
-        deliver(mailer)
+    origin.enter("r")
+    deliver(mailer)
     assert events(capsys) == [{**sent(), "request_id": "r"}]
 
 

@@ -223,7 +223,7 @@ def _moving(claimed: bool, answer: Answer | None) -> Prepared:
     judged = bindparam("judged", type_=Boolean)
     quantity = bindparam("quantity", type_=Integer)
     expected = bindparam("expected_stock", type_=Integer)
-    versions = bindparam("versions", type_=ARRAY(Integer))
+    versions = bindparam("versions", type_=ARRAY(BigInteger))
     fits = (cast(Product.stock, BigInteger) + quantity).between(NOTHING, MAX_STOCK)
     which = (
         Product.id == bindparam("id"),
