@@ -71,11 +71,13 @@ class Unit:
         return self.pooled
 
     def end(self, how: str) -> None:
-        """COMMIT or ROLLBACK what has begun on it, if anything has."""
-        if (connection := self._driver()) is not None:
-            if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
-                connection.cursor().execute(how)
-            connection.first = BEGIN
+        """COMMIT or ROLLBACK what has begun on it, if anything has; one that is lost is let go."""
+        if (connection := self._driver()) is None:
+            self.close()
+            return
+        if connection.get_transaction_status() != extensions.TRANSACTION_STATUS_IDLE:
+            connection.cursor().execute(how)
+        connection.first = BEGIN
 
     def join(self, engine: Engine) -> Connection:
         """The same transaction for the session."""
@@ -88,12 +90,13 @@ class Unit:
         return self.bound
 
     def close(self) -> None:
-        """Give the connection back."""
-        held = self.bound or self.pooled
-        if (connection := self._driver()) is not None:
+        """Give the connection back; whatever is asked after that opens another."""
+        held, connection = self.bound or self.pooled, self._driver()
+        if connection is not None:
             connection.first = ""
-        elif held is not None:
-            held.invalidate()
+        elif self.pooled is not None and self.pooled.is_valid:
+            self.pooled.invalidate()
+        self.bound = self.pooled = None
         if held is not None:
             held.close()
 

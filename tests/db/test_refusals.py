@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from project.db import db
 from project.errors import Invalid, Refusal, Unavailable
-from tests.conftest import administration
+from tests.conftest import administration, headers_of
 from tests.db.conftest import Bench, run
 from tests.products.make import make_product
 
@@ -212,6 +212,21 @@ def test_idle_connections_cut_behind_our_back_cost_one_answer_at_most(bench: Ben
     answers = [bench.get(lambda: run("SELECT 1")).status_code for _ in range(4)]
     assert set(answers) <= {200, 503}
     assert answers.count(503) <= 1
+
+
+def test_a_connection_cut_behind_the_back_of_a_statement_that_also_finds_out_who_acts_is_503(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.app.extensions["limits"], "counter", None)  # which would ask first
+    headers, product = headers_of(bench.app), {"name": "Cut", "price": "1.00"}
+    with administration(bench.url) as do:
+        do(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    unavailable(bench.client.post("/api/v1/products/", json=product, headers=headers))
+    again = bench.client.post("/api/v1/products/", json=product, headers=headers)
+    assert again.status_code == 201
 
 
 def test_a_server_that_is_not_there_is_503() -> None:
