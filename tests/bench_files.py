@@ -182,9 +182,12 @@ class Race:
         self.turns.setdefault(name, []).append(took)
 
     def spent(self) -> float:
-        parents = [psutil.Process(pid) for pid in self.pids]
-        all = [*parents, *(child for each in parents for child in each.children(recursive=True))]
-        return sum(os.times()[2:4]) + sum(sum(each.cpu_times()[:4]) for each in all)
+        tree = [psutil.Process(pid) for pid in self.pids]
+        tree += [child for parent in tree for child in parent.children(recursive=True)]
+        try:
+            return sum(os.times()[2:4]) + sum(sum(each.cpu_times()[:4]) for each in tree)
+        except psutil.NoSuchProcess:  # it has ended just now, so its parent has its time
+            return self.spent()
 
     def report(self) -> None:
         """Medians over the rounds; ratios within each round."""

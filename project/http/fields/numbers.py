@@ -53,7 +53,7 @@ class Int(Value):
         if self.min > 1:
             return NOTHING
         above = NOT_ZERO if self.min == 1 or not self.zero else ""
-        return above + _digits(self.max)
+        return f"{above}({_digits(self.max)})"
 
     def limits(self) -> dict[str, Any]:
         if self.dump_only:
@@ -102,7 +102,7 @@ class StrictBoolean(Value):
         return value
 
     def plain(self) -> str:
-        return "(?:true|false)"
+        return "(true|false)"
 
 
 class Money(Value):
@@ -140,7 +140,7 @@ class Money(Value):
         if self.min > PENNY:
             return NOTHING
         above = NOT_ZERO if self.min > 0 else ""
-        return rf"{above}{_digits(self.max)}(?:\.[0-9]{{1,2}})?"
+        return rf"{above}({_digits(self.max)}(?:\.[0-9]{{1,2}})?)"
 
     def describe(self) -> dict[str, Any]:
         described = super().describe()

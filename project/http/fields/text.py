@@ -72,7 +72,7 @@ class Text(Value):
     def plain(self) -> str:
         if self.pattern:
             return NOTHING
-        return rf"(?!\s)[{STABLE}]{{{self.min},{self.max}}}(?<!\s)"
+        return rf"\s*((?!\s)[{STABLE}]{{{self.min},{self.max}}}(?<!\s))\s*"
 
     def limits(self) -> dict[str, Any]:
         if self.dump_only:

@@ -53,10 +53,10 @@ class Value(fields.Field[Any]):
         return column
 
     def plain(self) -> str:
-        """A regular expression of the spelled values that are good as they are.
+        """A regular expression of the spelled values that are good, whose one group is the value.
 
-        Not of all good ones: of those that the field takes, and that PostgreSQL reads as what the
-        field makes of them. A class with another `_deserialize` has another one of these, too.
+        Not of all good ones: of those that the field takes, and whose group PostgreSQL reads as
+        what the field makes of them. A class with another `_deserialize` has another of these, too.
         """
         return NOTHING
 

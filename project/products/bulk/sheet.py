@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import IO
+from typing import IO, Any
 
 from project import sheets
 
@@ -26,10 +26,11 @@ class Sheet(sheets.Sheet):
     ) -> None:
         super().__init__(file, FIELDS, NEEDED, columns, seen)
 
-    def plain(self, patterns: Mapping[str, str]) -> Callable[[list[str]], Sequence[str] | None]:
-        """Answers of a row the cells of its fields, if they match the patterns: else None.
+    def plain(self, patterns: Mapping[str, str]) -> Callable[[list[str]], Sequence[Any] | None]:
+        """Answers of a row the values of its fields, if they match the patterns: else None.
 
-        A cell that may be empty matches too if it is. No cell holds a NUL, so they are told apart.
+        A cell that may be empty matches too if it is, and is None. No cell holds a NUL, so that
+        they are told apart.
         """
         parts = (
             f"(?:{patterns[field]})?" if field in CLEARED + KEPT else patterns[field]
@@ -38,11 +39,9 @@ class Sheet(sheets.Sheet):
         match = re.compile("\0".join(parts)).fullmatch
         pick, width = itemgetter(*self.places.values()), len(self.header)
 
-        def look(cells: list[str]) -> Sequence[str] | None:
-            if len(cells) != width:
-                return None
-            picked: Sequence[str] = pick(cells)
-            return picked if match("\0".join(picked)) else None
+        def look(cells: list[str]) -> Sequence[Any] | None:
+            found = match("\0".join(pick(cells))) if len(cells) == width else None
+            return found and found.groups()
 
         return look
 

@@ -38,7 +38,7 @@ GOOD = STAGED.c.message.is_(None)
 class Rules(Protocol):
     """What a row must be: called with one, it answers the values, or raises Invalid.
 
-    plain: for each field a regular expression of cells that are good, and are their own values.
+    plain: for each field a regular expression of cells that are good; its group is the value.
     """
 
     @property
