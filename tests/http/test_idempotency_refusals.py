@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from project.db import after_commit, announce, db
+from project.db import after_commit, announce, db, save
 from project.errors import Conflict, NotFound, Refusal, Refused, Stale, Unavailable
 from project.http.app import App
 from project.http.limits import Limits
 from project.products import service
+from project.products.models import Product
 from project.products.stock import service as stock
 from tests.answers import problem, replayed
 from tests.conftest import headers_of
 from tests.http.conftest import Call, Caller
-from tests.products.make import make_product
 
 PRODUCTS = "/api/v1/products/"
 CHAIR: Call = {"json": {"name": "Chair", "price": "9.90", "stock": 3}}
@@ -240,7 +240,7 @@ def test_what_breaks_leaves_the_key_free_and_nothing_behind(
     before = caller.state()
 
     def create(values: dict[str, Any], *_: Any) -> Any:
-        make_product(**values)
+        save(Product(**values))
         announce("product.created")
         raise wrong
 
