@@ -17,6 +17,7 @@ from psycopg2 import extensions
 from sqlalchemy import (
     Connection,
     Engine,
+    Pool,
     PoolProxiedConnection,
     event,
     func,
@@ -215,21 +216,23 @@ class Asking:
         return self.held.connection.driver_connection
 
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
-        if self.held is not None and self.connection.closed:
-            self.held.invalidate()
+        if self.connection.closed:
+            db.engine.dispose()  # whatever ended it has ended the others too, most likely
+            if self.held is not None:
+                self.held.invalidate()
         if isinstance(error, psycopg2.Error):
             refuse(error)
 
 
 def reader(engine: Engine) -> Any:
     """The connection on which this thread reads: its own, and never in a transaction."""
-    kept: tuple[Engine, Any] | None = getattr(OWN, "kept", None)
-    if kept is None or kept[0] is not engine or kept[1].closed:
+    kept: tuple[Pool, Any] | None = getattr(OWN, "kept", None)
+    if kept is None or kept[0] is not engine.pool or kept[1].closed:  # `dispose` makes a new pool
         pooled = engine.raw_connection()
         connection: Any = pooled.driver_connection
         pooled.detach()  # from the pool, which opens another when it needs one
         connection.autocommit = True
-        kept = OWN.kept = engine, connection
+        kept = OWN.kept = engine.pool, connection
     return kept[1]
 
 

@@ -214,6 +214,26 @@ def test_idle_connections_cut_behind_our_back_cost_one_answer_at_most(bench: Ben
     assert answers.count(503) <= 1
 
 
+def test_connections_that_threads_keep_cost_one_answer_at_most_as_well(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.app.extensions["limits"], "counter", None)  # which has its own
+
+    def ask() -> int:
+        return bench.client.get("/api/v1/products/1").status_code
+
+    with ExitStack() as stack:
+        threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3)]
+        assert {thread.submit(ask).result() for thread in threads} == {404}
+        with administration(bench.url) as do:
+            do(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        answers = [thread.submit(ask).result() for thread in threads]
+    assert sorted(answers) == [404, 404, 503]
+
+
 def test_a_connection_cut_behind_the_back_of_a_statement_that_also_finds_out_who_acts_is_503(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
