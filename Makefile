@@ -28,7 +28,7 @@ fuzz: .venv/development  ## schemathesis for minutes instead of seconds
 soak: .venv/development  ## what is killed two hundred times, a quarter of an hour
 	$(PY) -m pytest -s tests/soak_*.py
 
-bench: .venv/development  ## requests per second and CPU per request, on this machine
+bench: .venv/development  ## what a request costs here, beside the same statements without us
 	$(PY) -m tests.bench
 
 bench-ledger: .venv/development  ## a year of invoice lines through the ledger: make bench-ledger CATALOGUE=… LINES=…

@@ -33,7 +33,7 @@ from project.embedded import Cluster
 from project.embedded.cluster import find
 from project.errors import NotFound
 from project.products.stock import ledger
-from tests.bench import SECRET, Workload, measure
+from tests.bench import PRODUCTS, SECRET, Kind, load
 from tests.server import Server
 
 OPENING = 1_000_000  # of each product, so that nothing is refused
@@ -136,22 +136,20 @@ def pgbench(cluster: Cluster, url: str, folder: Path, seconds: int, clients: int
     return float(re.findall(r"tps = ([\d.]+)", told.stdout)[0])
 
 
-def through_api(server: Server, pid: int, url: str, *, seconds: float, clients: int) -> float:
+def through_api(server: Server, url: str, *, seconds: float, clients: int) -> float:
     """Movements per second of so many clients over keep-alive connections."""
     with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT id FROM products")
         ids = [id for (id,) in cursor.fetchall()]
-    numbers = iter(range(10**9))
+    numbers, token = iter(range(10**9)), server.sign_in()
+    body = '{"quantity": 1, "reason": "bench"}'
+    movement = Kind("POST", f"{PRODUCTS}%(id)s/stock/movements/", body)
 
-    def request() -> tuple[str, str, str | None]:
-        id = ids[next(numbers) * 7919 % len(ids)]
-        body = '{"quantity": 1, "reason": "bench"}'
-        return "POST", f"/api/v1/products/{id}/stock/movements/", body
+    def draw() -> bytes:
+        return movement.spell({"id": ids[next(numbers) * 7919 % len(ids)]}, token)
 
-    work = Workload("movements", request)
-    pids = [server.process.pid, pid]
-    measure(work, server.port, server.sign_in(), seconds=seconds, clients=clients, pids=pids)
-    return work.rates[0]
+    answered, took = load(server.port, draw, seconds, clients)
+    return answered / took
 
 
 def main() -> None:
@@ -174,9 +172,8 @@ def main() -> None:
             replayed = replay(server, catalogue, lines, chosen.parts)
             print(f"verify: {server.flask('stock', 'verify').stdout.strip()}")
             assert differences(plain, catalogue, lines) == 0
-            pid = int(str(cluster.status()["pid"]))
             seconds, clients = chosen.seconds, chosen.clients
-            api = through_api(server, pid, plain, seconds=seconds, clients=clients)
+            api = through_api(server, plain, seconds=seconds, clients=clients)
             alone = pgbench(cluster, plain, folder, seconds, clients)
             print(f"verify: {server.flask('stock', 'verify').stdout.strip()}")
         print(f"\n{'movements per second':<44}{'':>9}{'÷ pgbench':>11}")
