@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from math import inf
-from threading import Lock, get_ident
+from threading import Event, Lock, get_ident
 
 PATIENCE = 0.002  # seconds that one may be at a request before another takes its turn
+QUIET = 25  # looks in a row at nothing; then whoever looks is woken by the next request
 
 
 class Turn:
@@ -21,13 +22,28 @@ class Turn:
         self._line = Lock()
         self._whose = 0
         self._since = -inf  # when its request began
+        self._resting, self._woken = False, Event()
 
     def take(self) -> None:
         """Wait for it."""
+        quiet = 0
         with self._line:
             while (waited := time.monotonic() - self._since) < PATIENCE:
-                time.sleep(PATIENCE if waited > -inf else 4 * PATIENCE)  # nothing is under way
+                quiet = quiet + 1 if waited == -inf else 0  # nothing is under way
+                if quiet > QUIET:
+                    self._rest()
+                    quiet = 0
+                else:
+                    time.sleep(4 * PATIENCE if quiet else PATIENCE)
             self._whose, self._since = get_ident(), inf
+
+    def _rest(self) -> None:
+        """Wait for a request; one that begins meanwhile is seen here, or sees this."""
+        self._woken.clear()
+        self._resting = True
+        if self._since == inf:
+            self._woken.wait()
+        self._resting = False
 
     def mine(self) -> bool:
         """Whether nobody took it over."""
@@ -37,6 +53,8 @@ class Turn:
         """Say that there is a request."""
         if self.mine():
             self._since = time.monotonic()
+            if self._resting:
+                self._woken.set()
 
     def stop(self) -> None:
         """Say that it is answered."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event
 
 import psutil
@@ -156,6 +158,32 @@ def test_a_worker_that_sleeps_too_long_is_not_taken_for_dead(start: Start) -> No
         before = workers(laboratory)
         assert client.get("/sleep?seconds=4")[2] == b"slept"
         assert workers(laboratory) == before
+
+
+def test_a_server_that_nobody_asks_sleeps_and_wakes_at_once(start: Start) -> None:
+    with start("--workers 1") as laboratory, Client(laboratory) as client:
+        [worker] = map(psutil.Process, workers(laboratory))
+
+        def switches() -> int:
+            """How often its threads were woken, in all."""
+            tasks = Path(f"/proc/{worker.pid}/task").iterdir()
+            said = [(task / "status").read_text() for task in tasks]
+            found = [re.search(r"^voluntary_ctxt_switches:\s(\d+)", each, re.M) for each in said]
+            return sum(int(each[1]) for each in found if each)
+
+        for _ in range(2):
+            time.sleep(1)
+            before = switches()
+            time.sleep(2)
+            assert switches() - before < 20
+            with ThreadPoolExecutor(1) as pool:
+                slow = pool.submit(client.get, "/sleep?seconds=1")
+                time.sleep(0.2)
+                began = time.monotonic()
+                with Client(laboratory) as other:
+                    assert other.get("/")[0] == 200
+                assert time.monotonic() - began < 0.5
+                assert slow.result()[0] == 200
 
 
 def test_it_says_that_it_speaks_no_tls(start: Start) -> None:
