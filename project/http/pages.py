@@ -279,9 +279,13 @@ def _order(keys: Sequence[Key]) -> str:
 
 
 def _signer() -> URLSafeSerializer:
+    return _signing(*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"])
+
+
+@cache
+def _signing(*keys: str) -> URLSafeSerializer:
     compact = {"ensure_ascii": False}  # a name of 255 emoji still fits into a request line
-    keys = [*current_app.config["SECRET_KEY_FALLBACKS"], current_app.config["SECRET_KEY"]]
-    return URLSafeSerializer(keys, salt="cursor", serializer_kwargs=compact)
+    return URLSafeSerializer(list(keys), salt="cursor", serializer_kwargs=compact)
 
 
 def _wrong(field: str, message: str) -> Invalid:
