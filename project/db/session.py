@@ -84,10 +84,9 @@ class Unit:
         """The same transaction for the session."""
         if self.bound is None:
             self.bound = Connection(engine, connection=self.pooled)
-            driver: Any = self.bound.connection.driver_connection
-            if driver.first:
-                driver.cursor().execute(driver.first)
-                driver.first = ""
+        if (connection := self._driver()) is not None and connection.first:
+            connection.cursor().execute(connection.first)
+            connection.first = ""
         return self.bound
 
     def close(self) -> None:
