@@ -6,7 +6,7 @@ import time
 from math import inf
 from threading import Event, Lock, get_ident
 
-PATIENCE = 0.002  # seconds that one may be at a request before another takes its turn
+PATIENCE = 0.005  # seconds that one may be at a request before another takes its turn
 QUIET = 25  # looks in a row at nothing; then whoever looks is woken by the next request
 
 
