@@ -220,7 +220,7 @@ def test_connections_that_threads_keep_cost_one_answer_at_most_as_well(
     monkeypatch.setattr(bench.app.extensions["limits"], "counter", None)  # which has its own
 
     def ask() -> int:
-        return bench.client.get("/api/v1/products/1").status_code
+        return bench.client.get("/api/v1/products/999999999").status_code
 
     with ExitStack() as stack:
         threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3)]
