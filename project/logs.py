@@ -53,8 +53,7 @@ def _line(_: Any, level: str, event: Any) -> str:
     """A line of ours: what the processors below do, in one step, since every request has some."""
     if "exc_info" in event:
         event = _without_details(_, level, structlog.processors.format_exc_info(_, level, event))
-    if (id := origin.entered()) is not None:
-        event.setdefault("request_id", id)
+    _under_request_id(_, level, event)
     event["level"] = level
     event["time"] = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
     return ENCODE(event)

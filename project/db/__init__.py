@@ -2,7 +2,7 @@
 
 from project.db.copying import copy_in
 from project.db.counts import UNKNOWN, Counts, count
-from project.db.models import HYPHEN, Base, Id, Instant, Item, ngrams
+from project.db.models import HYPHEN, Base, Id, Instant, Item, Tagged, ngrams, tag_of
 from project.db.outbox import Event, announced, told
 from project.db.prepared import Prepared, ask
 from project.db.probing import probe
@@ -56,6 +56,7 @@ __all__ = [
     "Prepared",
     "Shape",
     "Stream",
+    "Tagged",
     "Written",
     "abandon",
     "after_commit",
@@ -84,6 +85,7 @@ __all__ = [
     "save",
     "savepoint",
     "sweep",
+    "tag_of",
     "told",
     "transacted",
     "transaction",

@@ -45,7 +45,26 @@ class Base(DeclarativeBase):
     )
 
 
-class Item(Base):
+class Tagged:
+    """What has an `id` and a `version`."""
+
+    @hybrid_property
+    def tag(self: Any) -> str:
+        """What tells this state of it from all others, in an ETag for example."""
+        return f"{self.id}-{self.version}"
+
+    @tag.inplace.expression
+    @classmethod
+    def _tag(cls) -> ColumnElement[str]:
+        return tag_of(cls)
+
+
+def tag_of(row: Any) -> ColumnElement[str]:
+    """The same of columns."""
+    return func.concat(row.id, HYPHEN, row.version)
+
+
+class Item(Tagged, Base):
     """A row of its own: counted versions are what ETag and If-Match speak of."""
 
     __abstract__ = True
@@ -54,16 +73,6 @@ class Item(Base):
     version: Mapped[int] = mapped_column(server_default="1", sort_order=1)
     created_at: Mapped[Instant] = mapped_column(sort_order=1)
     updated_at: Mapped[Instant] = mapped_column(sort_order=1)
-
-    @hybrid_property
-    def tag(self) -> str:
-        """What tells this state of the row from all others, in an ETag for example."""
-        return f"{self.id}-{self.version}"
-
-    @tag.inplace.expression
-    @classmethod
-    def _tag(cls) -> ColumnElement[str]:
-        return func.concat(cls.id, HYPHEN, cls.version)
 
 
 def ngrams(of: ColumnElement[str] | InstrumentedAttribute[str], shortest: int = 1) -> Function[Any]:

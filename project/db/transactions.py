@@ -47,15 +47,10 @@ def transaction() -> Iterator[None]:
     """
     unit = Unit()
     entered, read = UNIT.set(unit), READING.set(False)
-    kept: Refusal | None = None
     try:
         with pool_patience():
-            try:
+            with _keeping() as kept:
                 yield
-            except Refusal as refusal:
-                if not refusal.keeps:
-                    raise
-                kept = refusal
             _post(unit)
             _commit(unit)
     except Duplicate as refusal:
@@ -75,8 +70,8 @@ def transaction() -> Iterator[None]:
             action()
         except Exception:  # the transaction is done: whatever follows can no longer refuse it
             log.exception("after_commit_failed")
-    if kept is not None:
-        raise kept
+    for each in kept:
+        raise each
 
 
 def abandon() -> None:
@@ -111,23 +106,29 @@ def savepoint() -> Iterator[None]:
     """
     unit = UNIT.get() or Unit()
     before = [(told, len(told)) for told in (unit.following, unit.announced)]
-    kept: Refusal | None = None
     try:
-        with db.session.begin_nested():
-            try:
-                yield
-            except Refusal as refusal:
-                if not refusal.keeps:
-                    raise
-                kept = refusal
+        with db.session.begin_nested(), _keeping() as kept:
+            yield
     except Exception as refusal:
         for told, length in before:
             del told[length:]
         if isinstance(refusal, Duplicate):
             _name_rival(refusal)
         raise
-    if kept is not None:
-        raise kept
+    for each in kept:
+        raise each
+
+
+@contextmanager
+def _keeping() -> Iterator[list[Refusal]]:
+    """A refusal that keeps what led to it is put off until that is kept."""
+    kept: list[Refusal] = []
+    try:
+        yield kept
+    except Refusal as refusal:
+        if not refusal.keeps:
+            raise
+        kept.append(refusal)
 
 
 def _post(unit: Unit) -> None:

@@ -62,9 +62,9 @@ class Shape:
         self, source: FromClause, model: Any, known: Further
     ) -> tuple[FromClause, Sequence[Any]]:
         """The members beside each row, and the columns of what is written."""
-        row, document = of(source, model, self.schema, known)
-        tag = known.get("tag", row.tag)
-        return document, (row.id, spelled(document), tag)
+        row = aliased(model, source)
+        document = _beside(source, row, self.schema, known)
+        return document, (row.id, spelled(document), known.get("tag", row.tag))
 
 
 def rows(found: Select[Any], **keys: ColumnElement[Any]) -> Select[Any]:
@@ -75,21 +75,17 @@ def rows(found: Select[Any], **keys: ColumnElement[Any]) -> Select[Any]:
     return found.with_only_columns(*columns, *labelled, maintain_column_froms=True)
 
 
-def beside(
-    source: FromClause, found: Select[Any], schema: ma.Schema
-) -> tuple[Any, LateralFromClause]:
-    """The entity of each row of `source`, and beside it the document's members as columns."""
+def beside(source: FromClause, found: Select[Any], schema: ma.Schema) -> LateralFromClause:
+    """The document's members beside each row of `source`, as columns."""
     model, further = _read(found)
-    return of(source, model, schema, {name: source.c[name] for name in further})
+    columns = {name: source.c[name] for name in further}
+    return _beside(source, aliased(model, source), schema, columns)
 
 
-def of(
-    source: FromClause, model: Any, schema: ma.Schema, further: Further | None = None
-) -> tuple[Any, LateralFromClause]:
-    """As `beside`, where the rows are those of a model; `further` are fields it does not have."""
-    row = aliased(model, source)
-    members = _members(schema, row, source, further or {})
-    return row, select(*members).correlate(source).lateral("document")
+def _beside(source: FromClause, row: Any, schema: ma.Schema, further: Further) -> LateralFromClause:
+    """As there, of an entity; `further` are fields that are not asked of it."""
+    members = _members(schema, row, source, further)
+    return select(*members).correlate(source).lateral("document")
 
 
 def spelled(document: Any) -> ColumnElement[str]:
@@ -105,8 +101,8 @@ def _by_id(model: Any, schema: ma.Schema) -> Prepared:
 
 def _one(found: Select[Any], schema: ma.Schema) -> Select[Any]:
     row = rows(found).subquery("row")
-    entity, document = beside(row, found, schema)
-    columns = entity.id, spelled(document), entity.tag
+    model, further = _read(found)
+    document, columns = Shape(schema).of(row, model, {name: row.c[name] for name in further})
     return select(*columns).select_from(row.join(document, true()))
 
 

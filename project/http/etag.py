@@ -8,11 +8,6 @@ from typing import Any
 from flask import Response, request
 
 
-def tag(item: Any) -> str:
-    """The opaque part of an item's ETag: id and version, and what the item itself adds to them."""
-    return str(item.tag if hasattr(item, "tag") else f"{item.id}-{item.version}")
-
-
 def expected(id: int) -> frozenset[int] | None:
     """The versions of item `id` that If-Match names; None when any will do.
 
@@ -30,7 +25,7 @@ def expected(id: int) -> frozenset[int] | None:
 
 def answer(response: Response, item: Any) -> Response:
     """Add the item's tag; a reader who holds this very version gets 304 and no body."""
-    own = tag(item)
+    own = item.tag
     response.headers["ETag"] = f'"{own}"'
     reads = "HTTP_IF_NONE_MATCH" in request.environ and request.method in ("GET", "HEAD")
     if reads and request.if_none_match.contains_weak(own):

@@ -218,7 +218,7 @@ def _statement(
     places = {f"place_{n}": key.column for n, key in enumerate(page.keys)}
     picked = _picked(found, page)
     rows = documents.rows(picked, **places).subquery("page")
-    _, document = documents.beside(rows, found, schema)
+    document = documents.beside(rows, found, schema)
     written = func.array_agg(documents.spelled(document))
     last = literal_column(str(page.limit), Integer)
     listed = func.array_to_string(written[slice(FIRST, last)], documents.COMMA)

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from project.db import HYPHEN, INT4, Base, Id, Item, ngrams, rule
+from project.db import HYPHEN, INT4, Base, Id, Item, ngrams, rule, tag_of
 
 MAX_STOCK = INT4
 NOTHING = literal_column("0", Integer)
@@ -112,7 +112,7 @@ class Product(Item):
     @classmethod
     def _tag(cls) -> ColumnElement[str]:
         held = case((cls.held != NOTHING, func.concat(HYPHEN, cls.held)))
-        return func.concat(cls.id, HYPHEN, cls.version, held)
+        return func.concat(tag_of(cls), held)
 
 
 _now = func.statement_timestamp()

@@ -8,7 +8,7 @@ from hashlib import sha256
 
 from sqlalchemy import Select
 
-from project.db import db
+from project.db import Tagged, db
 from project.posts import service as posts
 from project.posts.models import Post
 from project.users import service as users
@@ -18,7 +18,7 @@ NEWEST = 20
 
 
 @dataclass(frozen=True)
-class Profile:
+class Profile(Tagged):
     """A user, and the newest posts where they were asked for."""
 
     user: User

@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from project.db import HYPHEN, Item
+from project.db import Item, tag_of
 from project.products.models import Hold
 
 OUTCOMES = ("committed", "released")
@@ -75,7 +75,7 @@ class Reservation(Item):
     @classmethod
     def _tag(cls) -> ColumnElement[str]:
         over = case((cls.status == "expired", literal_column("'-expired'")))
-        return func.concat(cls.id, HYPHEN, cls.version, over)
+        return func.concat(tag_of(cls), over)
 
 
 def _statuses() -> dict[str, ColumnElement[bool]]:

@@ -38,3 +38,9 @@ def values() -> dict[str, Any]:
         source = origin.current()
         who = {"actor_id": source.actor_id, "actor_name": source.actor_name}
     return {"request_id": origin.request_id(), **who}
+
+
+def confirmed(id: int, name: str) -> None:
+    """A statement has found its actor: what was claimed is true."""
+    if origin.claimed() is not None:
+        origin.act(id, name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -41,13 +42,19 @@ class Bench:
         return self.client.post("/work")
 
 
-@pytest.fixture(scope="module")
-def bench(postgres: str, template: str) -> Iterator[Bench]:
+@contextmanager
+def opened(postgres: str, template: str) -> Iterator[Bench]:
     with cloned(postgres, template, f"bench_{secrets.token_hex(6)}") as url:
         made = Bench(url)
         yield made
         with made.app.app_context():
             db.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def bench(postgres: str, template: str) -> Iterator[Bench]:
+    with opened(postgres, template) as made:
+        yield made
 
 
 def run(statement: str, **values: Any) -> Any:

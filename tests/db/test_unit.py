@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +15,7 @@ from project.errors import Refused
 from project.products import service
 from project.products.models import Product
 from project.products.stock import service as stock
-from tests.conftest import cloned
-from tests.db.conftest import Bench, run
+from tests.db.conftest import Bench, opened, run
 
 LAMP = {"name": "Lamp", "price": 1, "stock": 5}
 
@@ -25,11 +23,8 @@ LAMP = {"name": "Lamp", "price": 1, "stock": 5}
 @pytest.fixture
 def bench(postgres: str, template: str) -> Iterator[Bench]:
     """Where nothing is yet: lines of the ledger cannot be deleted."""
-    with cloned(postgres, template, f"unit_{secrets.token_hex(6)}") as url:
-        made = Bench(url)
+    with opened(postgres, template) as made:
         yield made
-        with made.app.app_context():
-            db.engine.dispose()
 
 
 def rows(bench: Bench) -> tuple[Any, ...]:

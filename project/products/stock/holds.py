@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, FromClause, func, or_, select, update
 from sqlalchemy.orm.attributes import set_committed_value
 
-from project.db import HYPHEN, db
+from project.db import db, tag_of
 from project.errors import Refused
 from project.products.models import MAX_STOCK, Hold, Product
 
@@ -26,8 +26,7 @@ def free() -> ColumnElement[bool]:
 
 def none(products: FromClause) -> dict[str, ColumnElement[Any]]:
     """What is told of rows of which nothing is held; that the statement need not look."""
-    tag = func.concat(products.c.id, HYPHEN, products.c.version)
-    return {"available": products.c.stock, "tag": tag}
+    return {"available": products.c.stock, "tag": tag_of(products.c)}
 
 
 def of(ids: Collection[int]) -> dict[int, int]:

@@ -5,7 +5,7 @@ What is to be announced of it is announced here too, so that no path can forget 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from typing import Any, NamedTuple
@@ -129,13 +129,10 @@ def open(values: Mapping[str, Any], shape: Shape | None = None) -> Created:
         row = make()
         assert row is not None  # because whoever acts is there
     id, name, actor_id, actor_name, movement_id, *rest = row
-    if origin.claimed() is not None:
-        origin.act(actor_id, actor_name)
+    acting.confirmed(actor_id, actor_name)
     note("product.created", product_id=id, name=name)
     if movement_id is not None:
-        note(
-            "stock.adjusted", movement_id=movement_id, **dict(zip(events.SAID, rest, strict=False))
-        )
+        _note(movement_id, rest)
     return Created(id, None if shape is None else Written(*row[-3:]))
 
 
@@ -259,10 +256,8 @@ def _moving(claimed: bool, answer: Answer | None) -> Prepared:
 def _moved(row: Row, answer: Answer | None) -> Moved:
     """What has been done, with lines of the log to follow the commit."""
     id, stock, threshold, held, actor_id, actor_name, movement_id, *rest = row
-    if origin.claimed() is not None:
-        origin.act(actor_id, actor_name)
-    said = dict(zip(events.SAID, rest, strict=False))
-    note("stock.adjusted", movement_id=movement_id, **said)
+    acting.confirmed(actor_id, actor_name)
+    said = _note(movement_id, rest)
     if events.falls(stock - said["quantity"], stock, threshold):
         note("stock.low", product_id=id, stock=stock, threshold=threshold)
     if answer is None:
@@ -270,6 +265,13 @@ def _moved(row: Row, answer: Answer | None) -> Moved:
     if held and answer[0] is Product:  # counted before this waited for its row, perhaps
         return Moved(id, movement_id, Lookup(Product, id))
     return Moved(id, movement_id, Written(*row[-3:]))
+
+
+def _note(movement_id: int, rest: Sequence[Any]) -> dict[str, Any]:
+    """What a line says, as the statement returned it; for the log, to follow the commit."""
+    said = dict(zip(events.SAID, rest, strict=False))
+    note("stock.adjusted", movement_id=movement_id, **said)
+    return said
 
 
 def put(

@@ -7,25 +7,21 @@ from datetime import datetime
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    ColumnElement,
     ForeignKey,
     Index,
     String,
-    func,
-    literal_column,
     text,
 )
-from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import Mapped, mapped_column
 
-from project.db import Base, Id, rule
+from project.db import Base, Id, Tagged, rule
 from project.errors import Conflict
 
 KINDS = ("opening", "adjustment", "count", "reversal")
 REVERSED = "Movement {reverses_id} has been reversed already"
 
 
-class Movement(Base):
+class Movement(Tagged, Base):
     """What came or went, and why; triggers refuse UPDATE, DELETE, and TRUNCATE of any line.
 
     actor_id, actor_name: who did it, as they were called then, whether or not they are still there.
@@ -77,13 +73,3 @@ class Movement(Base):
     actor_name: Mapped[str | None] = mapped_column(String(50))
     request_id: Mapped[str] = mapped_column(String(128))
     created_at: Mapped[datetime]
-
-    @hybrid_property
-    def tag(self) -> str:
-        """There is one state of it, for ever."""
-        return f"{self.id}-{self.version}"
-
-    @tag.inplace.expression
-    @classmethod
-    def _tag(cls) -> ColumnElement[str]:
-        return func.concat(cls.id, literal_column(f"'-{cls.version}'"))

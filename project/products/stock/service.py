@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from project.db import Lookup, db, fetch
+from project.db import Lookup, Tagged, db, fetch
 from project.errors import Conflict, Invalid, Stale
 from project.products.models import Product
 from project.products.stock import batch, claims, ledger
@@ -36,7 +36,7 @@ class Balance:
 
 
 @dataclass(frozen=True)
-class Batch:
+class Batch(Tagged):
     """Movements that were written together, found by the first of them."""
 
     movements: Sequence[Movement]
