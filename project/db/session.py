@@ -43,7 +43,15 @@ SERVER_SETTINGS = {
 }
 
 BEGIN = "BEGIN; "
-OWN = local()
+
+
+class Own(local):
+    """What each thread has: the connection that it keeps, and the pool that it came from."""
+
+    kept: tuple[Pool | None, PoolProxiedConnection] | None = None
+
+
+OWN = Own()
 
 READING: ContextVar[bool] = ContextVar("reading", default=False)
 UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
@@ -62,13 +70,15 @@ class Unit:
     following: list[Callable[[], object]] = field(default_factory=list)
     announced: list[dict[str, Any]] = field(default_factory=list)
     pooled: PoolProxiedConnection | None = None
+    pool: Pool | None = None
     bound: Connection | None = None
 
     def open(self, engine: Engine) -> PoolProxiedConnection:
-        """A connection whose next statement begins the transaction."""
-        self.pooled = engine.raw_connection()
-        connection: Any = self.pooled.driver_connection
-        connection.autocommit, connection.first = True, BEGIN
+        """A connection whose next statement begins the transaction; nobody else finds it."""
+        self.pooled = own(engine)
+        self.pool, OWN.kept = engine.pool, None
+        connection: Any = self.pooled.dbapi_connection
+        connection.first = BEGIN
         return self.pooled
 
     def end(self, how: str) -> None:
@@ -90,21 +100,23 @@ class Unit:
         return self.bound
 
     def close(self) -> None:
-        """Give the connection back; whatever is asked after that opens another."""
-        held, connection = self.bound or self.pooled, self._driver()
-        if connection is not None:
-            connection.first = ""
-        elif self.pooled is not None and self.pooled.is_valid:
-            self.pooled.invalidate()
+        """Give the connection back to its thread, if it is as it was."""
+        pooled, connection = self.pooled, self._driver()
         self.bound = self.pooled = None
-        if held is not None:
-            held.close()
+        if pooled is None or connection is None:
+            return
+        connection.first = ""
+        idle = connection.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE
+        if idle and OWN.kept is None:
+            OWN.kept = self.pool, pooled
+        else:
+            connection.close()
 
     def _driver(self) -> Driver | None:
         """The driver's connection, as long as it is not lost."""
         if self.pooled is None or not self.pooled.is_valid:
             return None
-        connection: Any = self.pooled.driver_connection
+        connection: Any = self.pooled.dbapi_connection
         return None if connection.closed else connection
 
 
@@ -206,13 +218,13 @@ class Asking:
         engine, unit = db.engine, UNIT.get()
         alone = isinstance(engine, Engine) and not begun()
         if alone and READING.get():
-            return reader(engine)
+            return own(engine).dbapi_connection
         if alone and unit is not None:
             self.held = unit.pooled or unit.open(engine)
-            return self.held.driver_connection
+            return self.held.dbapi_connection
         db.session().flush()
         self.held = db.session().connection()
-        return self.held.connection.driver_connection
+        return self.held.connection.dbapi_connection
 
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
         if self.connection.closed:
@@ -223,16 +235,19 @@ class Asking:
             refuse(error)
 
 
-def reader(engine: Engine) -> Any:
-    """The connection on which this thread reads: its own, and never in a transaction."""
-    kept: tuple[Pool, Any] | None = getattr(OWN, "kept", None)
-    if kept is None or kept[0] is not engine.pool or kept[1].closed:  # `dispose` makes a new pool
-        pooled = engine.raw_connection()
-        connection: Any = pooled.driver_connection
-        pooled.detach()  # from the pool, which opens another when it needs one
-        connection.autocommit = True
-        kept = OWN.kept = engine.pool, connection
-    return kept[1]
+def own(engine: Engine) -> PoolProxiedConnection:
+    """The connection that this thread keeps; between two transactions it is in none."""
+    kept = OWN.kept
+    if kept is not None and kept[0] is engine.pool:  # `dispose` makes a new pool
+        driver: Any = kept[1].dbapi_connection
+        if driver is not None and not driver.closed:
+            return kept[1]
+    pooled = engine.raw_connection()
+    driver = pooled.dbapi_connection
+    pooled.detach()  # from the pool, which opens another when it needs one
+    driver.autocommit = True
+    OWN.kept = engine.pool, pooled
+    return pooled
 
 
 def begun() -> bool:
@@ -245,7 +260,7 @@ def begun() -> bool:
 @event.listens_for(db.session, "after_begin")
 def _no_transaction(session: Session, _: object, connection: Connection) -> None:
     if READING.get() and isinstance(session.get_bind(), Engine):
-        driver: Any = connection.connection.driver_connection
+        driver: Any = connection.connection.dbapi_connection
         driver.autocommit = True
 
 

@@ -9,11 +9,13 @@ import pytest
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import text
 
-from project.db import db, fetch, savepoint, transaction
-from project.db.session import UNIT
+from project.db import db, fetch, reading, savepoint, transaction
+from project.db.session import UNIT, own
 from project.errors import Refused
+from project.http import documents
 from project.products import service
 from project.products.models import Product
+from project.products.schemas import ProductOut
 from project.products.stock import service as stock
 from tests.db.conftest import Bench, opened, run
 
@@ -69,12 +71,57 @@ def test_all_of_it_is_on_one_connection(bench: Bench) -> None:
         unit = UNIT.get()
         assert unit is not None
         assert unit.pooled is not None
-        driver: Any = unit.pooled.driver_connection
+        driver: Any = unit.pooled.dbapi_connection
         assert backend() == driver.info.backend_pid
     with bench.app.app_context(), transaction():
         pid = backend()  # the session first
         service.create({**LAMP, "name": "Torch"})
         assert backend() == pid
+
+
+def test_a_thread_has_one_connection_for_what_it_reads_and_writes(bench: Bench) -> None:
+    with bench.app.app_context():
+        kept: Any = own(db.engine).dbapi_connection
+        for name in ("Lamp", "Torch"):
+            with transaction():
+                id = service.create({**LAMP, "name": name}).product_id
+                unit = UNIT.get()
+                assert unit is not None
+                assert unit.pooled is not None
+                assert unit.pooled.dbapi_connection is kept
+            with reading():
+                assert documents.find(service.find(id), ProductOut()).id == id
+        assert own(db.engine).dbapi_connection is kept
+
+
+def test_a_transaction_inside_another_has_a_connection_of_its_own(bench: Bench) -> None:
+    def inside() -> None:
+        service.create(LAMP)
+        with transaction():
+            service.create({**LAMP, "name": "Torch"})
+        raise Refused("No.")
+
+    with bench.app.app_context(), pytest.raises(Refused), transaction():
+        inside()
+    assert rows(bench) == (1, 1, 2)
+
+
+def test_a_connection_that_is_lost_is_not_kept(bench: Bench) -> None:
+    def lose() -> None:
+        service.create(LAMP)
+        unit = UNIT.get()
+        assert unit is not None
+        assert unit.pooled is not None
+        driver: Any = unit.pooled.dbapi_connection
+        driver.close()
+        raise Refused("No.")
+
+    with bench.app.app_context():
+        with pytest.raises(Refused), transaction():
+            lose()
+        with transaction():
+            service.create(LAMP)
+    assert rows(bench) == (1, 1, 2)
 
 
 def test_a_savepoint_undoes_what_the_driver_wrote_inside(bench: Bench) -> None:
@@ -106,11 +153,7 @@ def test_nothing_is_left_open(bench: Bench) -> None:
         with bench.app.app_context(), pytest.raises(Refused), transaction():
             work()
     with bench.app.app_context():
-        pool: Any = db.engine.pool
-        assert pool.checkedout() == 0
-        pooled = db.engine.raw_connection()
-        driver: Any = pooled.driver_connection
+        driver: Any = own(db.engine).dbapi_connection
         assert driver.get_transaction_status() == TRANSACTION_STATUS_IDLE
-        assert (driver.autocommit, driver.first) == (False, "")
-        pooled.close()
+        assert (driver.autocommit, driver.first) == (True, "")
     assert rows(bench) == (0, 0, 0)
