@@ -4,7 +4,7 @@ from project.db.copying import copy_in
 from project.db.counts import UNKNOWN, Counts, count
 from project.db.models import HYPHEN, Base, Id, Instant, Item, Tagged, ngrams, tag_of
 from project.db.outbox import Event, announced, told
-from project.db.prepared import Prepared, ask
+from project.db.prepared import Prepared, Spoken, ask, form
 from project.db.probing import probe
 from project.db.rules import rule
 from project.db.session import db, lift_limits
@@ -55,6 +55,7 @@ __all__ = [
     "Lookup",
     "Prepared",
     "Shape",
+    "Spoken",
     "Stream",
     "Tagged",
     "Written",
@@ -69,6 +70,7 @@ __all__ = [
     "count",
     "db",
     "fetch",
+    "form",
     "lift_limits",
     "locked",
     "matching",

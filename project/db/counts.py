@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, inspect
 
+from project.db.prepared import form
 from project.db.session import db
 
 REMEMBERED = 10_000  # totals; then all of them are forgotten
@@ -39,14 +40,14 @@ class Counts:
             return count(found)
         if given in self.exact:
             return said
-        key: Any = found._generate_cache_key()
-        asked = key.key, tuple(parameter.effective_value for parameter in key.bindparams)
-        known, total = self.remembered.get(asked, (None, 0))
+        if (asked := form(found)) is None:
+            return count(found)
+        known, total = self.remembered.get(asked.question, (None, 0))
         if known != said and self.version is not None:
             total, known = db.session.execute(_counted(found).add_columns(self.version)).one()
             if len(self.remembered) >= REMEMBERED:
                 self.remembered.clear()
-            self.remembered[asked] = known, total
+            self.remembered[asked.question] = known, total
         return total
 
 

@@ -7,9 +7,12 @@ Where one plan is good for all values, the server keeps that too (PREPARE).
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count
 from typing import Any
 
+from psycopg2.extensions import QuotedString
 from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.postgresql import dialect as postgresql
 from sqlalchemy.dialects.postgresql.psycopg2 import dialect as psycopg2
@@ -18,6 +21,7 @@ from project.db.session import Asking
 
 PLANS = 200  # that a connection keeps
 SHAPES = 2_000  # of questions that are remembered; then all of them are forgotten
+RECENT = 500  # Selects whose forms are at hand, for services that answer the same one again
 NUMBERED: Any = postgresql(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
 NAMED: Any = psycopg2()  # type: ignore[no-untyped-call]
 
@@ -25,6 +29,7 @@ Row = tuple[Any, ...]
 Build = Callable[[Select[Any]], Select[Any]]
 
 _numbers = count(1)
+_forms: dict[Hashable, tuple[int, Any]] = {}
 _shapes: dict[Hashable, tuple[Prepared, Sequence[Sequence[str]]]] = {}
 
 
@@ -69,9 +74,9 @@ class Prepared:
             row: Row | None = cursor.fetchone()
         return row
 
-    def spoken(self, cursor: Any) -> bytes:
-        """The text with its own values in it, for what takes no parameters, such as COPY."""
-        spoken: bytes = cursor.mogrify(self.text, self._values({}))
+    def spoken(self, cursor: Any, values: Mapping[str, Any]) -> bytes:
+        """The text with its values in it, for what takes no parameters; not of one with a plan."""
+        spoken: bytes = cursor.mogrify(self.text, self._values(values))
         return spoken
 
     def _values(self, further: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,33 +97,94 @@ class Prepared:
         plans[self.name] = self.text
 
 
-def ask(found: Select[Any], how: Hashable, build: Build, values: Mapping[str, Any]) -> Row | None:
-    """The first row of the statement that is built from a Select, but once only for its shape.
+@dataclass(frozen=True)
+class Form:
+    """What a Select is but for its values, by number; and they.
 
-    Selects of one shape differ in nothing but values: SQLAlchemy's cache key says so. A plan is
-    kept where they have none, since another value may want another plan.
+    model: whose rows it finds, where it looks at nothing else.
+    """
+
+    number: int
+    model: Any
+    parameters: Sequence[BindParameter[Any]]
+    values: tuple[Any, ...]
+
+    @property
+    def question(self) -> Hashable:
+        """The same for whatever asks the same, with the same values."""
+        return self.number, self.values
+
+
+@lru_cache(RECENT)
+def form(found: Select[Any]) -> Form | None:
+    """The form of a Select, if SQLAlchemy has a cache key of it."""
+    key = found._generate_cache_key()
+    if key is None:
+        return None
+    if (known := _forms.get(key.key)) is None:
+        if len(_forms) >= SHAPES:
+            _forms.clear()
+        [first, *others] = found.column_descriptions
+        alone = not others and len(found.get_final_froms()) == 1
+        known = _forms[key.key] = next(_numbers), first["entity"] if alone else None
+    values = tuple(parameter.effective_value for parameter in key.bindparams)
+    return Form(*known, key.bindparams, values)
+
+
+def ask(found: Select[Any], how: Hashable, build: Build, values: Mapping[str, Any]) -> Row | None:
+    """The first row of the statement that is built from a Select, but once only for its form.
+
+    A plan is kept where the form has no values, since another value may want another plan.
     how: whatever else the statement depends on.
     values: those of further parameters, by name.
     """
-    key = found._generate_cache_key()
-    if key is None:
-        return Prepared(build(found), planned=False).first(values)
-    shape = key.key, how
-    if (known := _shapes.get(shape)) is None:
-        statement = Prepared(build(found), planned=not key.bindparams)
+    statement, own = _built(found, how, build)
+    return statement.first({**own, **values})
+
+
+class Spoken:
+    """A statement as a value of another, with its own values in its text."""
+
+    def __init__(
+        self, found: Select[Any], how: Hashable, build: Build, values: Mapping[str, Any]
+    ) -> None:
+        self._statement, own = _built(found, how, build)
+        self._values = {**own, **values}
+
+    def __conform__(self, _: object) -> Spoken:
+        return self
+
+    def text(self, cursor: Any) -> str:
+        """The statement, as it would be said."""
+        return self._statement.spoken(cursor, self._values).decode()
+
+    def prepare(self, connection: Any) -> None:
+        """What the driver calls before it asks for the value."""
+        self._quoted = QuotedString(self.text(connection.cursor()))
+        self._quoted.prepare(connection)
+
+    def getquoted(self) -> bytes:
+        """The value as the driver sends it."""
+        quoted: bytes = self._quoted.getquoted()
+        return quoted
+
+
+def _built(found: Select[Any], how: Hashable, build: Build) -> tuple[Prepared, Mapping[str, Any]]:
+    """The statement, and the values of the Select by their names in it."""
+    if (known := form(found)) is None:
+        return Prepared(build(found), planned=False), {}
+    shape = known.number, how
+    if (built := _shapes.get(shape)) is None:
+        statement = Prepared(build(found), planned=not known.parameters)
         if statement.fixed:
-            return statement.first(values)
-        known = statement, [_names(statement, parameter) for parameter in key.bindparams]
+            return statement, {}
+        built = statement, [_names(statement, parameter) for parameter in known.parameters]
         if len(_shapes) >= SHAPES:
             _shapes.clear()
-        _shapes[shape] = known
-    statement, named = known
-    own = {
-        name: parameter.effective_value
-        for names, parameter in zip(named, key.bindparams, strict=True)
-        for name in names
-    }
-    return statement.first({**own, **values})
+        _shapes[shape] = built
+    statement, named = built
+    own = {name: value for names, value in zip(named, known.values, strict=True) for name in names}
+    return statement, own
 
 
 def _names(statement: Prepared, parameter: BindParameter[Any]) -> list[str]:

@@ -103,7 +103,7 @@ class Stream:
         end: BaseException | None = None
         try:
             with refusing(), self._driver.cursor() as cursor:
-                asked = Prepared(found, planned=False).spoken(cursor)
+                asked = Prepared(found, planned=False).spoken(cursor, {})
                 file = SimpleNamespace(write=self._take)
                 cursor.copy_expert(b"COPY (%b) TO STDOUT (%b)" % (asked, form), file)
             if self._lines:

@@ -11,6 +11,7 @@ from flask import Response, current_app, jsonify, url_for
 
 from project.db import UNKNOWN, Counts, Lookup, Written
 from project.http import documents, downloads, etag, openapi, pages
+from project.http.orders import Columns
 from project.http.response import document
 from project.http.schemas import Query, Schema
 
@@ -75,7 +76,7 @@ class Answers(flask_smorest.Blueprint):
         self,
         schema: type[Schema],
         query: type[Query],
-        columns: pages.Columns,
+        columns: Columns,
         order: str = "id",
         *,
         counts: Counts = UNKNOWN,
@@ -98,7 +99,7 @@ class Answers(flask_smorest.Blueprint):
                     name for name, value in kwargs.items() if value != usual.get(name)
                 )
                 found = view(*args, **kwargs)
-                return document(pages.read(found, columns, item, counts, given, **wanted))
+                return document(pages.read(found, item, counts, given, **wanted))
 
             openapi.note(answered, "written", schema)
 

@@ -21,7 +21,6 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
-    select,
     text,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
@@ -115,13 +114,10 @@ class Product(Item):
         return func.concat(tag_of(cls), held)
 
 
-_now = func.statement_timestamp()
-_sum = select(func.coalesce(func.sum(Hold.quantity), NOTHING)).where(
-    Hold.product_id == Product.id, Hold.until > _now
-)
+_held = func.stock_held(Product.id, type_=Integer)  # the sum of its holds that have not ended
 # computed when read, so that a hold ends by itself; nearly all products need not look for any
 Product.held = column_property(
-    case((Product.held_until > _now, _sum.correlate_except(Hold).scalar_subquery()), else_=NOTHING),
+    case((Product.held_until > func.statement_timestamp(), _held), else_=NOTHING),
     expire_on_flush=False,
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from decimal import Decimal
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy import Select, Text, func, select
@@ -24,6 +24,7 @@ SORTABLE: dict[str, Any] = {
     "updated_at": Product.updated_at,
 }
 
+RECENT = 500  # questions: to build the statement of one takes longer than the rest of a request
 
 COUNTS = Counts(
     {frozenset(): counts.total(False), frozenset({"active_only"}): counts.total(True)},
@@ -32,6 +33,7 @@ COUNTS = Counts(
 )
 
 
+@lru_cache(RECENT)
 def search(
     q: str | None = None,
     active_only: bool = False,

@@ -15,7 +15,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import selectinload
 
 from project.db import UNKNOWN, Lookup, db
-from project.http import documents, pages
+from project.http import documents, orders, pages
 from project.http.app import App
 from project.products.models import MAX_STOCK
 from project.products.stock import service as stock
@@ -121,10 +121,8 @@ def test_every_page_is_written_as_its_schema_would(app: App, everything: None, l
     for endpoint, (model, schema) in views.items():
         found, rows = all_of(model)
         assert rows, endpoint
-        sort = (pages.Key("id", model.id, descending=False),)
-        page = pages.read(
-            found, {"id": model.id}, schema, UNKNOWN, frozenset(), limit=limit, sort=sort
-        )
+        sort = orders.order("id", {"id": model.id})
+        page = pages.read(found, schema, UNKNOWN, frozenset(), limit=limit, sort=sort)
         whole: Any = pages.page_schema(schema.__class__)
         members = {"items": rows[:limit], "total": len(rows), "skip": 0, "limit": limit}
         members["next_cursor"] = json.loads(page)["next_cursor"]

@@ -122,7 +122,8 @@ class Money(Value):
         return None if value is None else f"{value:.2f}"
 
     def sql(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return cast(func.round(column, 2), SqlText)
+        exact = getattr(column.type, "scale", None) == 2  # as they are kept
+        return cast(column if exact else func.round(column, 2), SqlText)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):

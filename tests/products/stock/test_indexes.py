@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from project.db import db
+from project.db import Spoken, db
 from project.http.app import App
 from tests.asked import Asked, listening
 from tests.products.stock.conftest import Shop
@@ -62,22 +62,29 @@ def nodes(plan: Plan) -> Iterator[Plan]:
         yield from nodes(inner)
 
 
+def explained(cursor: Any, statement: str, values: Any = None) -> list[Plan]:
+    cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+    [[[document]]] = cursor.fetchall()
+    return list(nodes(document["Plan"]))
+
+
 def read(app: App, asked: list[Asked], *, sorts: bool = True) -> list[float]:
     """How many rows each of these questions reads; none of them the whole table."""
     rows = []
     with app.app_context():
         connection: Any = db.engines[None]
         for statement in [*asked]:
-            explain = f"EXPLAIN (ANALYZE, FORMAT JSON) {statement.query}"
             cursor = connection.connection.driver_connection.cursor()
-            cursor.execute(explain, statement.values)
-            [[[document]]] = cursor.fetchall()
-            plan = list(nodes(document["Plan"]))
-            kinds = {node["Node Type"] for node in plan}
-            assert "Seq Scan" not in kinds, (statement, plan)
-            assert sorts or not kinds & {"Sort", "Incremental Sort"}, (statement, plan)
+            searches = [each for each in statement.values or () if isinstance(each, Spoken)]
+            plan = explained(cursor, statement.query, statement.values)
+            inner = [node for each in searches for node in explained(cursor, each.text(cursor))]
+            kinds = {node["Node Type"] for node in [*plan, *inner]}
+            assert "Seq Scan" not in kinds, (statement, plan, inner)
+            orders = {node["Node Type"] for node in inner or plan}
+            assert sorts or not orders & {"Sort", "Incremental Sort"}, (statement, plan, inner)
             counts = ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Index Recheck")
-            rows.append(max(sum(node.get(name, 0) for name in counts) for node in plan))
+            read = [sum(node.get(name, 0) for name in counts) for node in [*plan, *inner]]
+            rows.append(max(read))
     return rows
 
 
