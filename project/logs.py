@@ -25,10 +25,7 @@ class _StandardError:
             return
 
     def flush(self) -> None:
-        try:
-            sys.stderr.flush()
-        except OSError:
-            return
+        """Nothing is left to do: Python flushes its standard error with each line."""
 
 
 def _without_details(_: Any, __: str, event: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ulid import ULID
 
@@ -56,7 +56,7 @@ def leave() -> None:
 def act(id: int, name: str) -> None:
     """From here on this user acts."""
     _claim.set(None)
-    _origin.set(replace(current(), actor_id=id, actor_name=name))
+    _origin.set(Origin(_here().request_id, id, name))
 
 
 def claim(claim: Claim) -> None:

@@ -6,7 +6,7 @@ import re
 import time
 
 import structlog
-from flask import Response, g, request
+from flask import Response, request
 from flask.globals import app_ctx, request_ctx
 from ulid import ULID
 
@@ -19,10 +19,11 @@ GOOD_ID = re.compile(r"[A-Za-z0-9._:/+=~-]{1,128}", re.ASCII)
 
 def request_id() -> str:
     """The id of the request under way: the caller's if it is a valid one, else a new ULID."""
-    if "request_id" not in g:
+    frame = app_ctx.g  # not by its proxy, several times
+    if "request_id" not in frame:
         sent = request.environ.get("HTTP_X_REQUEST_ID", "")
-        g.request_id = sent if GOOD_ID.fullmatch(sent) else str(ULID())
-    return str(g.request_id)
+        frame.request_id = sent if GOOD_ID.fullmatch(sent) else str(ULID())
+    return str(frame.request_id)
 
 
 def user_agent() -> str:
@@ -32,13 +33,13 @@ def user_agent() -> str:
 
 def enter() -> None:
     """Give the request an id; its time begins."""
-    g.began = time.perf_counter()
+    app_ctx.g.began = time.perf_counter()
     origin.enter(request_id())
 
 
 def leave(response: Response) -> Response:
     """Answer its id, and log it."""
-    told, frame = request_ctx.request, app_ctx.g  # not by their proxies, a dozen times
+    told, frame = request_ctx.request, app_ctx.g
     response.headers["X-Request-Id"] = frame.request_id
     log.info(
         "request",

@@ -111,6 +111,7 @@ class Shelf:
                 hand.execute(blocked)
                 while not hand.rowcount:
                     time.sleep(0.005)
+                    hand.execute("SELECT pg_stat_clear_snapshot()")  # who has come since?
                     hand.execute(blocked)
 
             yield wait
