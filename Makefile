@@ -42,7 +42,7 @@ lock: .venv/development  ## renew both locks from their .in files
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements-dev.in -o requirements-dev.txt
 
 .venv/runtime: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Stockroom needs Python 3.11 or newer: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "This needs Python 3.11 or newer: make PYTHON=python3.12")'
 	@echo "Installing into .venv …"
 	@$(PYTHON) -m venv .venv
 	@$(INSTALL) requirements.txt || { \

@@ -18,6 +18,9 @@ from psycopg2.extensions import parse_dsn
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
+TITLE = "Stockroom"  # for people: the API's title, mails, what the first start says
+NAME = "stockroom"  # for programs: realm, issuer, User-Agent, connections, the embedded database
+ABOUT = "A product catalogue with stock, posts, and the accounts of those who keep them."
 ROOT = Path(__file__).parent
 YEAR = 366 * 24 * 3600  # seconds
 Reader = Callable[[str, str], Any]
@@ -63,7 +66,7 @@ class Config:
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
     registration: str = "open"
     mail_url: str | None = field(default=None, repr=False)
-    mail_from: str = "stockroom@localhost"
+    mail_from: str = f"{NAME}@localhost"
     reset_url: str = ""
     ratelimit_enabled: bool = True
     ratelimit_login: str = "10 per 5 minutes"

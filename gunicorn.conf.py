@@ -6,7 +6,7 @@ import select
 import signal
 import sys
 
-from config import Config, ConfigError
+from config import NAME, Config, ConfigError
 from project.embedded import Cluster, EmbeddedError
 
 # In the master, before any worker: what is wrong here ends the start with one sentence and 1.
@@ -15,7 +15,7 @@ try:
     if settings.database_url is None:
         Cluster(settings.data_dir).ensure()  # the lease is held for as long as we serve
 except (ConfigError, EmbeddedError) as error:
-    sys.exit(f"stockroom: {error}")
+    sys.exit(f"{NAME}: {error}")
 
 bind = f"127.0.0.1:{settings.port}"
 workers = settings.web_concurrency

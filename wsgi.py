@@ -2,10 +2,10 @@
 
 import sys
 
-from config import Config, ConfigError
+from config import NAME, Config, ConfigError
 from project import create_app
 
 try:
     app = create_app(Config.from_env())
 except ConfigError as error:
-    sys.exit(f"stockroom: {error}")
+    sys.exit(f"{NAME}: {error}")

@@ -1,4 +1,4 @@
-"""Stockroom: a product catalogue with stock, over REST."""
+"""The application: settings, extensions, and every room of the table of contents."""
 
 from __future__ import annotations
 

@@ -9,11 +9,12 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from config import TITLE
 from project.commands import one_sentence
 from project.db import transaction
 from project.users import service as users
 
-STARTED = "Stockroom serves {url}, its documentation is at {url}/docs"
+STARTED = f"{TITLE} serves {{url}}, its documentation is at {{url}}/docs"
 
 FIRST = """
 This is the first start: there is a superuser now, and this is the only time you see its password.

@@ -11,6 +11,7 @@ from flask import Flask, current_app
 from flask_jwt_extended import JWTManager, create_access_token
 from jwt import InvalidKeyError
 
+from config import NAME
 from project.auth import service
 from project.sessions.models import Session
 
@@ -28,10 +29,10 @@ def init_app(app: Flask) -> None:
         JWT_TOKEN_LOCATION=["headers"],
         JWT_COOKIE_CSRF_PROTECT=False,
         JWT_ACCESS_TOKEN_EXPIRES=LIFETIME,
-        JWT_ENCODE_ISSUER="stockroom",
-        JWT_DECODE_ISSUER="stockroom",
-        JWT_ENCODE_AUDIENCE="stockroom",
-        JWT_DECODE_AUDIENCE="stockroom",
+        JWT_ENCODE_ISSUER=NAME,
+        JWT_DECODE_ISSUER=NAME,
+        JWT_ENCODE_AUDIENCE=NAME,
+        JWT_DECODE_AUDIENCE=NAME,
     )
     keys = (app.config["SECRET_KEY"], *app.config["SECRET_KEY_FALLBACKS"])
     app.extensions["signing_keys"] = {key_id(key): key for key in keys}
@@ -59,7 +60,7 @@ def issue(session: Session, refresh_token: str) -> dict[str, Any]:
 
 def key_id(key: str) -> str:
     """A key's name in the header of its tokens: the same in every process, and no hint to it."""
-    return hashlib.sha256(f"stockroom key id {key}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{NAME} key id {key}".encode()).hexdigest()[:16]
 
 
 def _key(header: dict[str, Any], claims: dict[str, Any]) -> str:

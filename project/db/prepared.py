@@ -17,6 +17,7 @@ from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
+from config import NAME
 from project.db.session import Asking
 
 PLANS = 200  # that a connection keeps
@@ -68,7 +69,7 @@ class Prepared:
             planned, dialect, expanded = False, NAMED, {"render_postcompile": True}
             compiled = statement.compile(dialect=dialect, compile_kwargs=expanded)
         self.text = str(compiled)
-        self.name = f"stockroom_{next(_numbers)}" if planned else ""
+        self.name = f"{NAME}_{next(_numbers)}" if planned else ""
         self.parameters: Mapping[str, BindParameter[Any]] = compiled.binds
         self._places = tuple(compiled.positiontup or ()) if planned else ()
         self._given = dict(compiled.params)

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from config import NAME
 from project.db.models import Base
 from project.db.rules import refuse
 from project.errors import Unavailable
@@ -190,7 +191,7 @@ def engine_options(pool_size: int) -> dict[str, Any]:
             "connect_timeout": 3,
             "tcp_user_timeout": 10_000,  # milliseconds until a cut network is noticed
             "keepalives_idle": 30,
-            "application_name": "stockroom",
+            "application_name": NAME,
             "client_encoding": "utf8",
             "options": options,
         },

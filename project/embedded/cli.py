@@ -15,7 +15,7 @@ def embedded() -> Cluster:
     """The application's cluster, or a refusal when it has none."""
     cluster: Cluster | None = current_app.extensions["embedded"]
     if cluster is None:
-        raise click.ClickException("DATABASE_URL is set: that server is not Stockroom's to manage.")
+        raise click.ClickException("DATABASE_URL is set: that server is not ours to manage.")
     return cluster
 
 

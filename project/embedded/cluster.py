@@ -17,10 +17,10 @@ from typing import Any
 import click
 import psycopg2
 
+from config import NAME
 from project.embedded import keeper
 
-NAME = "stockroom"  # the application's role, and its database
-COPIES = Path("/var/cache/stockroom")  # of programs that only root can reach
+COPIES = Path("/var/cache", NAME)  # of programs that only root can reach
 
 
 class EmbeddedError(click.ClickException):
@@ -165,10 +165,10 @@ class Cluster:
                 connection.autocommit = True
                 cursor.execute("select from pg_roles where rolname = %s", [NAME])
                 if not cursor.rowcount:
-                    cursor.execute(f"create role {NAME} login createdb")
+                    cursor.execute(f'create role "{NAME}" login createdb')
                 cursor.execute("select from pg_database where datname = %s", [NAME])
                 if not cursor.rowcount:
-                    cursor.execute(f"create database {NAME} owner {NAME}")
+                    cursor.execute(f'create database "{NAME}" owner "{NAME}"')
         except psycopg2.OperationalError:
             return False
         return True

@@ -11,14 +11,14 @@ from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from marshmallow import fields
 
+from config import ABOUT, NAME, TITLE
 from project.http import idempotency
 from project.http.app import IdConverter
 from project.http.fields import Int, Text, Value
 from project.http.openapi import SOME_ID
 from project.http.schemas import Patch
 
-TITLE = "Stockroom"
-DESCRIPTION = """A product catalogue with stock, posts, and the accounts of those who keep them.
+DESCRIPTION = f"""{ABOUT}
 
 Sign in with `POST /api/v1/auth/login` and send the access token as `Authorization: Bearer …`.
 Refusals are problem documents (RFC 9457). Every answer carries `X-Request-Id`: the one sent, if
@@ -79,7 +79,7 @@ HEADERS = {
         '"login";q=10;w=300',
         pattern='^"[a-z_]+";q=[0-9]+;w=[0-9]+$',
     ),
-    "Challenge": _text("How to sign in (RFC 6750).", 'Bearer realm="stockroom"'),
+    "Challenge": _text("How to sign in (RFC 6750).", f'Bearer realm="{NAME}"'),
 }
 
 

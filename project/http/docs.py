@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, abort, send_from_directory
+from flask import Blueprint, Response, abort, render_template_string, send_from_directory
+
+from config import TITLE
 
 OURS = Path(__file__).parent / "docs_page"
 THEIRS = Path(flask_swagger_ui.__file__).parent / "dist"
@@ -34,7 +36,7 @@ blp = Blueprint("docs", __name__, url_prefix="/docs")
 @blp.get("/")
 def page() -> Response:
     """The page itself."""
-    return send_from_directory(OURS, "docs.html")
+    return Response(render_template_string((OURS / "docs.html").read_text(), title=TITLE))
 
 
 @blp.get("/<name>")

@@ -9,6 +9,7 @@ from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
+from config import NAME
 from project import errors
 from project.embedded import EmbeddedError
 from project.http.trace import request_id
@@ -84,7 +85,7 @@ def answer(refusal: errors.Refusal, status: int | None = None) -> Response:
     response.content_type = "application/problem+json"
     if isinstance(refusal, errors.Unauthorized):
         token = ', error="invalid_token"' if isinstance(refusal, InvalidToken) else ""
-        response.headers["WWW-Authenticate"] = f'Bearer realm="stockroom"{token}'
+        response.headers["WWW-Authenticate"] = f'Bearer realm="{NAME}"{token}'
     if isinstance(refusal, errors.TooMany | errors.Unavailable):
         response.headers["Retry-After"] = str(refusal.retry_after)
     if isinstance(refusal, errors.TooMany):  # draft-ietf-httpapi-ratelimit-headers

@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from sqlalchemy import func, select, update
 
+from config import NAME
 from project import origin
 from project.db import aside, db, lift_limits, transacted, transaction
 from project.errors import Contended, Refusal, Refused
@@ -98,7 +99,7 @@ def _begin(id: int) -> None:
 
     A worker that seemed dead may still be at it; a lock of its own leaves the row to `progress`.
     """
-    mine = func.pg_try_advisory_xact_lock(func.hashtextextended("stockroom.job", id))
+    mine = func.pg_try_advisory_xact_lock(func.hashtextextended(f"{NAME}.job", id))
     if not db.session.scalar(select(mine)):
         raise Contended
     job = db.session.get_one(Job, id, populate_existing=True)

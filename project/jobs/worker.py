@@ -24,6 +24,7 @@ from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg_pool import AsyncConnectionPool
 
+from config import NAME
 from project.db import db
 from project.errors import Unavailable
 from project.jobs import running
@@ -137,7 +138,7 @@ class Worker:
         connector = procrastinate.PsycopgConnector(
             pool_factory=Pool,
             conninfo=url,
-            kwargs={"application_name": "stockroom-queue", "connect_timeout": 3},
+            kwargs={"application_name": f"{NAME}-queue", "connect_timeout": 3},
             min_size=1,
             max_size=4,
             timeout=10,

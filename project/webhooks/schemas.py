@@ -54,7 +54,7 @@ class WebhookIn(Schema):
         pattern=URL,
         allowed="http:// or https://, a host, perhaps a port, a path and a query, in ASCII",
         required=True,
-        example="https://shop.example/stockroom",
+        example="https://shop.example/hook",
         metadata={"description": "Where deliveries are sent. No user info, no fragment."},
     )
     description = Text(max=255, allow_none=True, example="Orders more lamps.")

@@ -21,12 +21,13 @@ from threading import Thread
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
 
+from config import NAME
 from project.webhooks.addresses import NotPublic, Place, judge, parts
 
 PATIENCE = 10  # seconds for a connection, and for each piece of the answer
 DEADLINE = 15  # seconds for all of it
 EXCERPT = 1024  # bytes of the answer
-COMMON = {"User-Agent": "Stockroom-Webhooks/1", "Connection": "close"}
+COMMON = {"User-Agent": f"{NAME.title()}-Webhooks/1", "Connection": "close"}
 WHY: tuple[tuple[type[Exception], str], ...] = (  # the first that fits
     (NotPublic, "The host has an address that is not public."),
     (socket.gaierror, "The name of the host cannot be resolved."),

@@ -53,4 +53,4 @@ def test_stop_says_what_it_did(flask_pg: Any, make: Callable[..., Cluster]) -> N
 def test_a_server_of_database_url_is_not_ours_to_manage(flask_pg: Any, command: str) -> None:
     told = flask_pg(None, command)
     assert told.exit_code == 1
-    assert "DATABASE_URL is set: that server is not Stockroom's to manage." in told.output
+    assert "DATABASE_URL is set: that server is not ours to manage." in told.output
