@@ -10,13 +10,13 @@ from config import ROOT, Config
 from project import logs, mail
 from project.db import session
 from project.embedded import Cluster
-from project.features import ROOMS
+from project.features import ROOMS, Room
 from project.http import docs, limits
 from project.http.api import Api
 from project.http.app import App
 
 
-def create_app(config: Config) -> App:
+def create_app(config: Config, rooms: tuple[Room, ...] = ROOMS) -> App:
     """The application under these settings; nothing is asked of the database yet."""
     logs.init()
     app = App(__name__)
@@ -32,7 +32,7 @@ def create_app(config: Config) -> App:
     limits.init_app(app)
     api = Api(app)
     app.register_blueprint(docs.blp)
-    for room in ROOMS:
+    for room in rooms:
         if room.setup is not None:
             room.setup(app)
         if room.blueprint is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,15 +18,18 @@ import psycopg2
 import pytest
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
+from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from config import ROOT, Config
 from project import create_app
 from project.auth import tokens
+from project.db import Base
 from project.db import db as database
 from project.embedded import Cluster
 from project.http.app import App
 from tests.asked import listening
+from tests.samples import models as samples
 from tests.server import Server
 from tests.sessions.make import begin
 from tests.users.make import make_user
@@ -75,8 +78,8 @@ def postgres() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def template(postgres: str) -> str:
-    """The name of a database at head, made once per set of migrations."""
-    sources = sorted((ROOT / "migrations").rglob("*.py"))
+    """The name of a database at head, with samples, made once per set of migrations."""
+    sources = [*sorted((ROOT / "migrations").rglob("*.py")), Path(samples.__file__)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:10]
     name = f"stockroom_template_{digest}"
     with administration(postgres) as run:
@@ -85,6 +88,7 @@ def template(postgres: str) -> str:
             run(f'DROP DATABASE IF EXISTS "{name}"')
             run(f'CREATE DATABASE "{name}"')
             migrate(at(postgres, name))
+            furnish(at(postgres, name))
             run(f'ALTER DATABASE "{name}" WITH IS_TEMPLATE true ALLOW_CONNECTIONS false')
     return name
 
@@ -156,22 +160,28 @@ def statements(app: App, isolated: None) -> Iterator[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def server(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[Server]:
+def kind() -> tuple[type[Server], Callable[[Config], App]]:
+    """Which application `server` and `beside` are of."""
+    return Server, create_app
+
+
+@pytest.fixture(scope="module")
+def server(postgres: str, template: str, kind: Any, tmp_path_factory: Any) -> Iterator[Server]:
     """A real gunicorn with two workers on a database of its own."""
     folder: Path = tmp_path_factory.mktemp("server")
     with (
         cloned(postgres, template, f"stockroom_{os.getpid()}_{folder.name}") as url,
-        Server(url, folder, SECRET) as running,
+        kind[0](url, folder, SECRET) as running,
     ):
         yield running
 
 
 @pytest.fixture(scope="module")
-def beside(server: Server) -> Iterator[App]:
+def beside(server: Server, kind: Any) -> Iterator[App]:
     """An application on the server's database, to prepare, to look, to come in between."""
     url, folder = server.environment["DATABASE_URL"], server.log.parent
     config = Config(database_url=url, secret_key=SECRET, data_dir=folder)
-    app = create_app(replace(config, ratelimit_enabled=False))
+    app = kind[1](replace(config, ratelimit_enabled=False))
     yield app
     with app.app_context():
         database.engine.dispose()
@@ -195,6 +205,13 @@ def migrate(url: str) -> None:
     with create_app(Config(database_url=url, secret_key=SECRET)).app_context():
         upgrade()
         database.engine.dispose()
+
+
+def furnish(url: str) -> None:
+    """Make the table of the room that only tests have."""
+    engine = create_engine(url)
+    Base.metadata.tables[samples.Sample.__tablename__].create(engine)
+    engine.dispose()
 
 
 @contextmanager

@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from config import Config
-from project import create_app
 from project.db import db
 from project.http.app import App
 from tests.conftest import SECRET, cloned
+from tests.samples import laboratory
 
 
 class Bench:
@@ -23,7 +23,7 @@ class Bench:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.app: App = create_app(Config(database_url=url, secret_key=SECRET, threads=2))
+        self.app: App = laboratory.create(Config(database_url=url, secret_key=SECRET, threads=2))
         self.work: Callable[[], Any] = lambda: None
         self.app.add_url_rule(
             "/work", "work", lambda: {"found": self.work()}, methods=["GET", "POST"]

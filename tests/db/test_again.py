@@ -19,11 +19,11 @@ from tests.answers import problem, replayed
 from tests.conftest import administration, headers_of
 from tests.db.conftest import Bench, run
 from tests.db.test_refusals import hang_up
-from tests.products.make import make_product
+from tests.samples.make import make_sample
 from tests.users.make import PASSWORD, make_user
 
-URL = "/api/v1/products/"
-LAMP = {"name": "Lamp", "price": "29.90"}
+NEW = {"name": "Lamp", "price": "29.90"}
+ROOMS = ["samples", "products"]  # as all rooms do it; and a guard, an item, events in one statement
 CONTENDED = ["40001", "40P01"]
 # A sequence is not rolled back, so the database itself counts the tries. The first so many fail, at
 # the statement or at the commit.
@@ -47,7 +47,7 @@ at_either = pytest.mark.parametrize("when", WHEN.values(), ids=WHEN)
 def nothing_there(bench: Bench) -> Iterator[None]:
     """Nothing is there or counted before; what a test has cut is not the next one's to find."""
     with administration(bench.url) as do:
-        for table in ("products", "users", "idempotency_keys", "rate_limits"):
+        for table in (*ROOMS, "users", "idempotency_keys", "rate_limits"):
             do(f"DELETE FROM {table}")
     yield
     with bench.app.app_context():
@@ -56,7 +56,7 @@ def nothing_there(bench: Bench) -> Iterator[None]:
 
 @contextmanager
 def in_the_way(
-    bench: Bench, times: int, state: str, when: str, table: str = "products"
+    bench: Bench, times: int, state: str, when: str, table: str = "samples"
 ) -> Iterator[Callable[[], int]]:
     """So many inserts fail with this SQLSTATE; how many there were, whatever became of them."""
     with administration(bench.url) as do:
@@ -89,9 +89,14 @@ def events(capsys: pytest.CaptureFixture[str]) -> list[str]:
     return [line["event"] for line in logged]
 
 
-def create(bench: Bench, headers: dict[str, str], key: str | None) -> TestResponse:
+@pytest.fixture(params=ROOMS)
+def room(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def create(bench: Bench, room: str, headers: dict[str, str], key: str | None) -> TestResponse:
     named = {} if key is None else {"Idempotency-Key": key}
-    return bench.client.post(URL, json=LAMP, headers={**headers, **named})
+    return bench.client.post(f"/api/v1/{room}/", json=NEW, headers={**headers, **named})
 
 
 @at_either
@@ -100,6 +105,7 @@ def create(bench: Bench, headers: dict[str, str], key: str | None) -> TestRespon
 @pytest.mark.parametrize("times", [1, 2])
 def test_what_others_were_in_the_way_of_is_done_again_and_told_and_counted_once(
     bench: Bench,
+    room: str,
     capsys: pytest.CaptureFixture[str],
     when: str,
     key: str | None,
@@ -107,16 +113,16 @@ def test_what_others_were_in_the_way_of_is_done_again_and_told_and_counted_once(
     times: int,
 ) -> None:
     headers = headers_of(bench.app)
-    with in_the_way(bench, times, state, when) as tries:
+    with in_the_way(bench, times, state, when, room) as tries:
         capsys.readouterr()
-        first = create(bench, headers, key)
+        first = create(bench, room, headers, key)
         assert (first.status_code, tries()) == (201, times + 1)
-        assert events(capsys) == ["product.created", "request"]
+        assert events(capsys) == [f"{room[:-1]}.created", "request"]
         assert hits(bench) == {"user": 1}
         if key is not None:
-            replayed(create(bench, headers, key), first)
+            replayed(create(bench, room, headers, key), first)
             assert tries() == times + 1
-    assert rows(bench, "products") == 1
+    assert rows(bench, room) == 1
     assert rows(bench, "idempotency_keys") == (key is not None)
 
 
@@ -124,35 +130,40 @@ def test_what_others_were_in_the_way_of_is_done_again_and_told_and_counted_once(
 @pytest.mark.parametrize("key", [None, "a-key"])
 @pytest.mark.parametrize("state", CONTENDED)
 def test_what_others_are_in_the_way_of_three_times_is_503_and_leaves_nothing(
-    bench: Bench, capsys: pytest.CaptureFixture[str], when: str, key: str | None, state: str
+    bench: Bench,
+    room: str,
+    capsys: pytest.CaptureFixture[str],
+    when: str,
+    key: str | None,
+    state: str,
 ) -> None:
     headers = headers_of(bench.app)
-    with in_the_way(bench, 3, state, when) as tries:
+    with in_the_way(bench, 3, state, when, room) as tries:
         capsys.readouterr()
-        answer = create(bench, headers, key)
+        answer = create(bench, room, headers, key)
         assert "secret" not in answer.text
         problem(answer, 503, "busy")
         assert int(answer.headers["Retry-After"]) >= 1
         assert tries() == 3
         assert events(capsys) == ["request"]
         assert hits(bench) == {"user": 1}
-        assert rows(bench, "products") == rows(bench, "idempotency_keys") == 0
-        again = create(bench, headers, key)  # the fourth gets through
+        assert rows(bench, room) == rows(bench, "idempotency_keys") == 0
+        again = create(bench, room, headers, key)  # the fourth gets through
         assert (again.status_code, "Idempotent-Replayed" in again.headers) == (201, False)
-    assert rows(bench, "products") == 1
+    assert rows(bench, room) == 1
 
 
 @at_either
 def test_an_answer_that_cannot_be_kept_leaves_no_effect(
-    bench: Bench, capsys: pytest.CaptureFixture[str], when: str
+    bench: Bench, room: str, capsys: pytest.CaptureFixture[str], when: str
 ) -> None:
     headers = headers_of(bench.app)
     with in_the_way(bench, 1, "P0001", when, "idempotency_keys"):
-        problem(create(bench, headers, "a-key"), 500, "internal_error")
-        assert "product.created" not in events(capsys)
-        assert rows(bench, "products") == rows(bench, "idempotency_keys") == 0
-        first = create(bench, headers, "a-key")
-        replayed(create(bench, headers, "a-key"), first)
+        problem(create(bench, room, headers, "a-key"), 500, "internal_error")
+        assert f"{room[:-1]}.created" not in events(capsys)
+        assert rows(bench, room) == rows(bench, "idempotency_keys") == 0
+        first = create(bench, room, headers, "a-key")
+        replayed(create(bench, room, headers, "a-key"), first)
 
 
 OTHERS = {  # what is no contention, though some of it says busy, and what is answered
@@ -172,18 +183,18 @@ OTHERS = {  # what is no contention, though some of it says busy, and what is an
 @pytest.mark.parametrize("key", [None, "a-key"])
 @pytest.mark.parametrize("state", OTHERS)
 def test_no_other_complaint_of_the_database_is_a_reason_to_try_again(
-    bench: Bench, when: str, key: str | None, state: str
+    bench: Bench, room: str, when: str, key: str | None, state: str
 ) -> None:
     headers = headers_of(bench.app)
-    with in_the_way(bench, 1, state, when) as tries:
-        answer = create(bench, headers, key)
+    with in_the_way(bench, 1, state, when, room) as tries:
+        answer = create(bench, room, headers, key)
         status, code = OTHERS[state]
         if (when, code) == ("DEFERRED", "unavailable"):
             code = "outcome_unknown"
         problem(answer, status, code)
         assert tries() == 1
-        assert rows(bench, "products") == rows(bench, "idempotency_keys") == 0
-        assert create(bench, headers, key).status_code == 201
+        assert rows(bench, room) == rows(bench, "idempotency_keys") == 0
+        assert create(bench, room, headers, key).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -201,12 +212,12 @@ def test_no_refusal_and_no_bug_is_a_reason_to_try_again(bench: Bench, wrong: Exc
 
     def work() -> None:
         tries.append(1)
-        make_product()
+        make_sample()
         raise wrong
 
     assert bench.post(work).status_code >= 400
     assert len(tries) == 1
-    assert rows(bench, "products") == 0
+    assert rows(bench, "samples") == 0
 
 
 @pytest.mark.parametrize(
@@ -221,7 +232,7 @@ def test_a_connection_that_was_lost_is_no_reason_to_try_again(
 
     def work() -> None:
         tries.append(1)
-        make_product()
+        run("INSERT INTO samples (name, price) VALUES ('lost', 1)")
         hang_up(bench)
         then()
 
@@ -237,9 +248,9 @@ def test_a_try_begins_with_nothing_of_the_one_before(
 
     def work() -> list[int]:
         tries.append(run("SELECT pg_current_xact_id()::text::bigint"))
-        assert run("SELECT count(*) FROM products") == 0
+        assert run("SELECT count(*) FROM samples") == 0
         assert len(db.session.identity_map) == 0
-        make_product(name="Lamp")
+        make_sample(name="Lamp")
         announce(f"try {len(tries)}")
         if len(tries) < 3:
             run("DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '40001'; END $$")
@@ -247,8 +258,8 @@ def test_a_try_begins_with_nothing_of_the_one_before(
 
     assert bench.post(work).status_code == 200
     assert len(set(tries)) == 3
-    assert [event for event in events(capsys) if event != "request"] == ["product.created", "try 3"]
-    assert rows(bench, "products") == 1
+    assert [event for event in events(capsys) if event != "request"] == ["sample.created", "try 3"]
+    assert rows(bench, "samples") == 1
 
 
 def test_what_a_view_counts_itself_is_counted_once_too(bench: Bench) -> None:
@@ -280,7 +291,7 @@ def test_two_requests_that_wait_for_each_other_are_both_done(
 ) -> None:
     """A real deadlock: each holds the row that the other wants next."""
     with bench.app.app_context():
-        ids = [make_product(stock=0).id for _ in range(2)]
+        ids = [make_sample(amount=0).id for _ in range(2)]
         db.session.commit()
     both_hold_one, tries = Barrier(2), list[str]()
 
@@ -288,7 +299,7 @@ def test_two_requests_that_wait_for_each_other_are_both_done(
         order = request.args["order"]
         tries.append(order)
         first, second = ids if order == "up" else ids[::-1]
-        more = "UPDATE products SET version = version + 1 WHERE id = :id"
+        more = "UPDATE samples SET version = version + 1 WHERE id = :id"
         run(more, id=first)
         if tries.count(order) == 1:
             both_hold_one.wait(10)
@@ -302,7 +313,7 @@ def test_two_requests_that_wait_for_each_other_are_both_done(
         )
     assert [answer.status_code for answer in answers] == [200, 200]
     assert len(tries) == 3  # the server breaks the ring at one of them, which begins anew
-    assert number(bench, "SELECT sum(version) FROM products") == 2 + 4
+    assert number(bench, "SELECT sum(version) FROM samples") == 2 + 4
     assert sorted(event for event in events(capsys) if event != "request") == [
         "went down",
         "went up",

@@ -16,10 +16,10 @@ from sqlalchemy import event, text
 from config import ROOT
 from project.db import announce, db, reading, transaction
 from project.errors import Refused
-from project.products.models import Product
 from tests.conftest import administration
 from tests.db.conftest import Bench, run
-from tests.products.make import make_product
+from tests.samples.make import make_sample
+from tests.samples.models import Sample
 
 DEFERRED = """
 CREATE TABLE IF NOT EXISTS promise (kept boolean);
@@ -33,9 +33,9 @@ CREATE CONSTRAINT TRIGGER promise AFTER INSERT ON promise
 """
 
 
-def products(bench: Bench) -> int:
+def samples(bench: Bench) -> int:
     with bench.app.app_context():
-        return int(run("SELECT count(*) FROM products"))
+        return int(run("SELECT count(*) FROM samples"))
 
 
 @pytest.mark.parametrize(
@@ -53,35 +53,35 @@ def test_a_commit_that_fails_is_a_problem_document_and_leaves_nothing(
 ) -> None:
     with administration(bench.url) as do:
         do(DEFERRED.format(state=state))
-    before = products(bench)
+    before = samples(bench)
 
     def work() -> None:
-        make_product()
-        announce("product.created", product_id=1)
+        make_sample()
+        announce("sample.created", sample_id=1)
         run("INSERT INTO promise VALUES (false)")
 
     answer = bench.post(work)
     assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
     assert answer.json["code"] == code
     assert "promise" not in answer.text
-    assert products(bench) == before
-    assert "product.created" not in capsys.readouterr().err
+    assert samples(bench) == before
+    assert "sample.created" not in capsys.readouterr().err
 
 
 def test_a_post_commits_once_and_then_tells(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = products(bench)
+    before = samples(bench)
 
     def work() -> None:
-        make_product()
+        make_sample()
         announce("told")
         assert "told" not in capsys.readouterr().err
 
     with ended(bench) as ends:
         assert bench.post(work).status_code == 200
     assert ends == ["commit"]
-    assert products(bench) == before + 1
+    assert samples(bench) == before + 1
     assert '"event": "told"' in capsys.readouterr().err
 
 
@@ -89,10 +89,10 @@ def test_a_post_commits_once_and_then_tells(
 def test_raising_is_rolling_back(
     bench: Bench, capsys: pytest.CaptureFixture[str], wrong: BaseException
 ) -> None:
-    before = products(bench)
+    before = samples(bench)
 
     def work() -> None:
-        make_product()
+        make_sample()
         announce("told")
         raise wrong
 
@@ -101,7 +101,7 @@ def test_raising_is_rolling_back(
     else:
         with pytest.raises(KeyboardInterrupt):
             bench.post(work)
-    assert products(bench) == before
+    assert samples(bench) == before
     assert '"event": "told"' not in capsys.readouterr().err
 
 
@@ -175,27 +175,27 @@ def test_reading_needs_no_transaction(bench: Bench) -> None:
 
 def test_writing_after_reading_is_a_transaction_too(bench: Bench) -> None:
     """Also in one application context, as a command or a job may do it."""
-    before = products(bench)
+    before = samples(bench)
     with bench.app.app_context():
         with reading():
             run("SELECT 1")
         with pytest.raises(Refused):
-            refused(make_product)
-    assert products(bench) == before
+            refused(make_sample)
+    assert samples(bench) == before
 
 
 def test_reading_never_commits(bench: Bench) -> None:
-    id = bench.post(lambda: make_product().id).json["found"]
+    id = bench.post(lambda: make_sample().id).json["found"]
 
     def forgetful() -> None:
-        db.session.get_one(Product, id).name = "changed while reading"
+        db.session.get_one(Sample, id).name = "changed while reading"
 
     with ended(bench) as ends:
         for path in ("", "?limit=1&sort=-price", str(id), "search/?q=x"):
-            assert bench.client.get(f"/api/v1/products/{path}").status_code == 200
+            assert bench.client.get(f"/api/v1/samples/{path}").status_code == 200
         assert bench.get(forgetful).status_code == 200
     assert "commit" not in ends
-    changed = bench.client.get(f"/api/v1/products/{id}").json or {}
+    changed = bench.client.get(f"/api/v1/samples/{id}").json or {}
     assert changed["name"] != "changed while reading"
 
 

@@ -16,7 +16,7 @@ from project.db import db
 from project.errors import Invalid, Refusal, Unavailable
 from tests.conftest import administration, headers_of
 from tests.db.conftest import Bench, run
-from tests.products.make import make_product
+from tests.samples.make import make_sample
 
 SETTINGS = {
     "statement_timeout": "5s",
@@ -103,8 +103,8 @@ def test_anything_else_stays_a_bug(bench: Bench, state: str) -> None:
         ("SELECT 99999999999 :: int", "22003"),
         ("SELECT 1/0", "22012"),
         ("SELECT 'x' :: int", "22P02"),
-        ("INSERT INTO products (name, price) VALUES (repeat('x', 256), 1)", "22001"),
-        ("INSERT INTO products (name, price) VALUES ('x', 1e9)", "22003"),
+        ("INSERT INTO samples (name, price) VALUES (repeat('x', 256), 1)", "22001"),
+        ("INSERT INTO samples (name, price) VALUES ('x', 1e9)", "22003"),
     ],
 )
 def test_real_data_errors_are_invalid_fields(bench: Bench, statement: str, code: str) -> None:
@@ -117,11 +117,11 @@ def test_real_data_errors_are_invalid_fields(bench: Bench, statement: str, code:
 
 def test_a_constraint_without_a_sentence_stays_a_bug(bench: Bench) -> None:
     with bench.app.app_context():
-        with pytest.raises(DBAPIError, match="ck_products_price_range"):
-            run("INSERT INTO products (name, price) VALUES ('x', 0)")
+        with pytest.raises(DBAPIError, match="ck_samples_price_range"):
+            run("INSERT INTO samples (name, price) VALUES ('x', 0)")
         db.session.rollback()
-        with pytest.raises(DBAPIError, match="ck_products_price_range"):
-            run("INSERT INTO products (name, price) VALUES ('x', 'NaN')")
+        with pytest.raises(DBAPIError, match="ck_samples_price_range"):
+            run("INSERT INTO samples (name, price) VALUES ('x', 'NaN')")
         db.session.rollback()
 
 
@@ -134,14 +134,14 @@ def test_a_statement_that_takes_too_long_is_503(bench: Bench) -> None:
 
 
 def test_a_lock_that_takes_too_long_is_503(bench: Bench) -> None:
-    id = bench.post(lambda: make_product().id).json["found"]
+    id = bench.post(lambda: make_sample().id).json["found"]
 
     def wait() -> None:
         run("SET LOCAL lock_timeout = 20")
-        run("UPDATE products SET stock = 1 WHERE id = :id", id=id)
+        run("UPDATE samples SET amount = 1 WHERE id = :id", id=id)
 
     with somebody(bench.url) as other:
-        other.execute("SELECT FROM products WHERE id = %s FOR UPDATE", [id])
+        other.execute("SELECT FROM samples WHERE id = %s FOR UPDATE", [id])
         unavailable(bench.post(wait), "busy")
     assert bench.post(wait).status_code == 200
 
@@ -181,11 +181,11 @@ def test_a_connection_cut_in_mid_request_is_503_and_the_next_is_well(
 
 def test_a_connection_cut_before_the_commit_is_503_and_nothing_is_kept(bench: Bench) -> None:
     def cut() -> None:
-        make_product(name="half done")
+        run("INSERT INTO samples (name, price) VALUES ('half done', 1)")
         hang_up(bench)
 
     unavailable(bench.post(cut), "outcome_unknown")
-    assert bench.get(lambda: run("SELECT 1 FROM products WHERE name = 'half done'")).json == {
+    assert bench.get(lambda: run("SELECT 1 FROM samples WHERE name = 'half done'")).json == {
         "found": None
     }
 
@@ -220,7 +220,7 @@ def test_connections_that_threads_keep_cost_one_answer_at_most_as_well(
     monkeypatch.setattr(bench.app.extensions["limits"], "counter", None)  # which has its own
 
     def ask() -> int:
-        return bench.client.get("/api/v1/products/999999999").status_code
+        return bench.client.get("/api/v1/samples/999999999").status_code
 
     with ExitStack() as stack:
         threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3)]
@@ -238,14 +238,14 @@ def test_a_connection_cut_behind_the_back_of_a_statement_that_also_finds_out_who
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench.app.extensions["limits"], "counter", None)  # which would ask first
-    headers, product = headers_of(bench.app), {"name": "Cut", "price": "1.00"}
+    headers, sample = headers_of(bench.app), {"name": "Cut", "price": "1.00"}
     with administration(bench.url) as do:
         do(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-    unavailable(bench.client.post("/api/v1/products/", json=product, headers=headers))
-    again = bench.client.post("/api/v1/products/", json=product, headers=headers)
+    unavailable(bench.client.post("/api/v1/samples/", json=sample, headers=headers))
+    again = bench.client.post("/api/v1/samples/", json=sample, headers=headers)
     assert again.status_code == 201
 
 
@@ -253,7 +253,7 @@ def test_a_server_that_is_not_there_is_503() -> None:
     absent = Bench("postgresql+psycopg2://nobody@127.0.0.1:1/nothing")
     for answer in (
         absent.get(lambda: run("SELECT 1")),
-        absent.client.get("/api/v1/products/"),
+        absent.client.get("/api/v1/samples/"),
         absent.client.get("/readyz"),
         absent.client.post("/api/v1/auth/login", json={"login": "a", "password": "b"}),
     ):

@@ -12,18 +12,18 @@ from sqlalchemy.exc import DBAPIError
 
 from project.db import after_commit, announce, db, savepoint
 from project.errors import Conflict, Invalid, Refused, Unauthorized
-from project.products.models import Product
 from tests.db.conftest import Bench, run
 from tests.db.test_refusals import hang_up
-from tests.products.make import make_product
+from tests.samples.make import make_sample
+from tests.samples.models import Sample
 
 Told = Callable[[], list[str]]
 
 
 @pytest.fixture(autouse=True)
 def nothing_there(bench: Bench) -> Iterator[None]:
-    """No product is there before, and what a test has cut is not the next one's to find."""
-    bench.post(lambda: run("DELETE FROM products"))
+    """No sample is there before, and what a test has cut is not the next one's to find."""
+    bench.post(lambda: run("DELETE FROM samples"))
     yield
     with bench.app.app_context():
         db.engine.dispose()
@@ -31,25 +31,25 @@ def nothing_there(bench: Bench) -> Iterator[None]:
 
 @pytest.fixture
 def told(capsys: pytest.CaptureFixture[str]) -> Told:
-    """The events logged since one asked last, without requests and what `make_product` tells."""
+    """The events logged since one asked last, without requests and what `make_sample` tells."""
 
     def asked() -> list[str]:
         logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
         return [
-            line["event"] for line in logged if line["event"] not in ("request", "product.created")
+            line["event"] for line in logged if line["event"] not in ("request", "sample.created")
         ]
 
     return asked
 
 
 def there(bench: Bench) -> list[str]:
-    """The names of the products that were committed."""
-    names = "SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM products"
+    """The names of the samples that were committed."""
+    names = "SELECT coalesce(json_agg(name ORDER BY name), '[]') FROM samples"
     return list(bench.get(lambda: run(names)).json["found"])
 
 
 def make(name: str) -> None:
-    make_product(name=name)
+    make_sample(name=name)
     announce(name)
 
 
@@ -79,7 +79,7 @@ def stumble() -> None:
 
 
 def break_a_rule() -> None:
-    run("INSERT INTO products (name, price) VALUES ('wrong', 0)")
+    run("INSERT INTO samples (name, price) VALUES ('wrong', 0)")
 
 
 WRONG: list[tuple[Callable[[], None], type[Exception]]] = [
@@ -104,7 +104,7 @@ def test_what_goes_wrong_is_undone_and_not_told_and_the_rest_goes_on(
     def go_wrong() -> None:
         with savepoint():
             make("undone")
-            db.session.add(Product(name="not even written", price=1))
+            db.session.add(Sample(name="not even written", price=1))
             after_commit(lambda: announce("never"))
             wrong()
 
@@ -129,11 +129,11 @@ def test_a_broken_rule_names_the_row_in_its_way_at_once(bench: Bench, told: Told
     """The transaction is alive, so it can be asked, and goes on."""
 
     def work() -> Any:
-        id = make_product(name="Lamp").id
+        id = make_sample(name="Lamp").id
         with pytest.raises(Refused) as refused, savepoint():
             make("Lamp")
         assert refused.value.members["conflict"] == {"id": id, "is_active": True}
-        assert refused.value.sentence == "Product with name 'Lamp' already exists"
+        assert refused.value.sentence == "Sample with name 'Lamp' already exists"
         make("Torch")
         raise refused.value
 
@@ -213,13 +213,13 @@ def test_a_refusal_that_keeps_what_led_to_it_passes_through_every_savepoint(
 
 def test_what_was_changed_before_it_stays_changed(bench: Bench) -> None:
     def work() -> None:
-        product = make_product(name="before")
-        product.name = "changed"  # and not yet written
+        sample = make_sample(name="before")
+        sample.name = "changed"  # and not yet written
         with suppress(Refused), savepoint():
-            product.name = "undone"
+            sample.name = "undone"
             db.session.flush()
             refuse()
-        assert product.name == "changed"
+        assert sample.name == "changed"
 
     assert bench.post(work).status_code == 200
     assert there(bench) == ["changed"]

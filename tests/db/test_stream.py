@@ -14,28 +14,28 @@ from sqlalchemy import func, literal, literal_column, select, text
 
 from project.db import Stream, db, stream
 from project.errors import Invalid, Unavailable
-from project.products.models import Product
 from tests.conftest import administration, headers_of
 from tests.db.conftest import Bench
+from tests.samples.models import Sample
 
 ROWS = 1_500
-EXPORT = "/api/v1/products/export"
-FILL = "INSERT INTO products (name, price) SELECT 'Product ' || n, 1 FROM generate_series(1, %s) n"
+EXPORT = "/api/v1/samples/export"
+FILL = "INSERT INTO samples (name, price) SELECT 'Sample ' || n, 1 FROM generate_series(1, %s) n"
 LINE = 20  # bytes of one of them at most
 OURS = "SELECT FROM pg_stat_activity WHERE datname = current_database()"
 HELD = f"{OURS} AND xact_start IS NOT NULL"
 
 
 @pytest.fixture(autouse=True)
-def catalogue(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Some products in several batches, a context, and afterwards nobody who holds a connection."""
+def filled(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Some samples in several batches, a context, and afterwards nobody who holds a connection."""
     monkeypatch.setattr(stream, "BATCH", 5_000)
     with administration(bench.url) as do, bench.app.app_context():
-        do("DELETE FROM products")
+        do("DELETE FROM samples")
         do(FILL, ROWS)
         yield
         assert pool().checkedout() == 0
-        do("DELETE FROM products")
+        do("DELETE FROM samples")
 
 
 def pool() -> Any:
@@ -46,13 +46,13 @@ def names(batches: Any) -> list[str]:
     return [row.decode().partition(",")[0] for batch in batches for row in batch]
 
 
-def products() -> Any:
-    return select(Product.name, Product.price).order_by(Product.id)
+def samples() -> Any:
+    return select(Sample.name, Sample.price).order_by(Sample.id)
 
 
 def test_every_row_comes_once_and_in_order(bench: Bench) -> None:
-    with closing(Stream(products())) as found:
-        assert names(found) == [f"Product {n}" for n in range(1, ROWS + 1)]
+    with closing(Stream(samples())) as found:
+        assert names(found) == [f"Sample {n}" for n in range(1, ROWS + 1)]
         assert (found.rows, found.whole) == (ROWS, True)
 
 
@@ -67,14 +67,14 @@ def test_a_stream_ends_where_its_rows_do(
 
 
 def test_a_stream_shows_one_instant_whatever_others_write(bench: Bench) -> None:
-    with closing(Stream(products())) as found, administration(bench.url) as do:
+    with closing(Stream(samples())) as found, administration(bench.url) as do:
         batches = iter(found)
         read = [*next(batches)]
-        do("UPDATE products SET price = 2, name = name || '!'")
-        do("DELETE FROM products WHERE mod(id, 2) = 0")
-        do(FILL.replace("Product", "Later"), 100)
+        do("UPDATE samples SET price = 2, name = name || '!'")
+        do("DELETE FROM samples WHERE mod(id, 2) = 0")
+        do(FILL.replace("Sample", "Later"), 100)
         read += [row for batch in batches for row in batch]
-    assert read == [f"Product {n},1.00".encode() for n in range(1, ROWS + 1)]
+    assert read == [f"Sample {n},1.00".encode() for n in range(1, ROWS + 1)]
 
 
 def test_a_stream_writes_nothing(bench: Bench) -> None:
@@ -100,12 +100,12 @@ def test_a_stream_takes_the_connection_that_its_thread_has(bench: Bench) -> None
         for _ in range(pool().size() - 1):
             taken.enter_context(db.engine.connect())
         assert db.session.scalar(select(1)) == 1
-        with closing(Stream(products())) as found:
+        with closing(Stream(samples())) as found:
             assert len(names(found)) == ROWS
 
 
 def test_whoever_stops_reading_holds_nothing(bench: Bench) -> None:
-    found = Stream(products())
+    found = Stream(samples())
     next(iter(found))
     with administration(bench.url) as do:
         assert do(HELD) == 2  # who asks, and the stream
@@ -117,7 +117,7 @@ def test_whoever_stops_reading_holds_nothing(bench: Bench) -> None:
 
 def test_a_reader_may_pause_but_not_for_ever(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stream, "PATIENCE", 0.1)
-    with closing(Stream(products())) as found, administration(bench.url) as do:
+    with closing(Stream(samples())) as found, administration(bench.url) as do:
         batches = iter(found)
         next(batches)
         deadline = time.monotonic() + 30
@@ -176,7 +176,7 @@ def test_a_stream_ends_when_it_has_taken_too_long(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "LONGEST", 0)
-    with closing(Stream(products())) as found, pytest.raises(Unavailable):
+    with closing(Stream(samples())) as found, pytest.raises(Unavailable):
         names(found)
 
 
@@ -189,14 +189,14 @@ def test_an_export_that_nobody_reads_to_its_end_gives_its_connection_back(bench:
         answer.close()
 
 
-def test_a_head_asks_for_no_product(bench: Bench) -> None:
+def test_a_head_asks_for_no_row(bench: Bench) -> None:
     headers = headers_of(bench.app)
     with administration(bench.url) as do:
-        do("ALTER TABLE products RENAME TO elsewhere")
+        do("ALTER TABLE samples RENAME TO elsewhere")
         try:
             assert bench.client.get(EXPORT, headers=headers).status_code == 503
             answer = bench.client.head(EXPORT, headers=headers)
         finally:
-            do("ALTER TABLE elsewhere RENAME TO products")
+            do("ALTER TABLE elsewhere RENAME TO samples")
     assert (answer.status_code, answer.data) == (200, b"")
     assert "Content-Length" not in answer.headers

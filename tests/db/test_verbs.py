@@ -16,10 +16,9 @@ from sqlalchemy import event
 from project.db import INT8, db, fetch, revise, revise_if, save, transaction
 from project.db.rules import Duplicate
 from project.errors import NotFound, Stale
-from project.products.models import Product
-from project.products.stock import service as stock
 from tests.db.conftest import Bench, run
-from tests.products.make import make_product
+from tests.samples.make import make_sample
+from tests.samples.models import Sample
 
 
 @contextmanager
@@ -47,35 +46,35 @@ def before_second_statement(
 def test_what_is_not_there_is_not_found(bench: Bench, id: int) -> None:
     with bench.app.app_context(), transaction():
         verbs: list[Callable[[], object]] = [
-            lambda: fetch(Product, id),
-            lambda: fetch(Product, id, lock=True),
-            lambda: revise(Product, id, {"stock": 1}),
-            lambda: revise(Product, id, {"stock": 1}, {1}),
-            lambda: revise_if(Product.is_active, Product, id, {"stock": 1}),
+            lambda: fetch(Sample, id),
+            lambda: fetch(Sample, id, lock=True),
+            lambda: revise(Sample, id, {"amount": 1}),
+            lambda: revise(Sample, id, {"amount": 1}, {1}),
+            lambda: revise_if(Sample.is_active, Sample, id, {"amount": 1}),
         ]
         for verb in verbs:
-            with pytest.raises(NotFound, match=f"^Product with id {id} not found$"):
+            with pytest.raises(NotFound, match=f"^Sample with id {id} not found$"):
                 verb()
 
 
 def test_saving_brings_back_all_that_the_server_made_up(
     context: None, statements: list[str]
 ) -> None:
-    product = save(Product(name="complete", price=Decimal("1.50")))
-    kept = {column.key: getattr(product, column.key) for column in Product.__table__.columns}
+    sample = save(Sample(name="complete", price=Decimal("1.50")))
+    kept = {column.key: getattr(sample, column.key) for column in Sample.__table__.columns}
     nulls = {name for name, value in kept.items() if value is None}
-    assert nulls == {"description", "low_stock_threshold", "held_until"}
+    assert nulls == {"description"}
     assert len(statements) == 1
 
 
 def test_a_revision_counts_and_dates_itself(bench: Bench) -> None:
     with bench.app.app_context():
         with transaction():
-            product = make_product()
-            id, made = product.id, product.updated_at
+            sample = make_sample()
+            id, made = sample.id, sample.updated_at
         with transaction():
-            revised = revise(Product, id, {"stock": 4}, {1, 7})
-            assert (revised.version, revised.stock) == (2, 4)
+            revised = revise(Sample, id, {"amount": 4}, {1, 7})
+            assert (revised.version, revised.amount) == (2, 4)
             assert revised.updated_at > made == revised.created_at
 
 
@@ -84,7 +83,7 @@ def test_a_row_that_appears_between_two_statements_is_written_all_the_same(bench
     plain = bench.url.replace("postgresql+psycopg2", "postgresql")
     other = psycopg2.connect(plain)
     with other.cursor() as cursor:
-        cursor.execute("INSERT INTO products (name, price) VALUES ('late', 1) RETURNING id")
+        cursor.execute("INSERT INTO samples (name, price) VALUES ('late', 1) RETURNING id")
         [id] = cursor.fetchone() or [0]
     try:
         with (
@@ -93,86 +92,64 @@ def test_a_row_that_appears_between_two_statements_is_written_all_the_same(bench
             transaction(),
         ):
             try:
-                revise(Product, id, {"stock": 9})
+                revise(Sample, id, {"amount": 9})
                 found = 9
             except NotFound:
                 found = 0
         with bench.app.app_context():
-            assert fetch(Product, id).stock == found
+            assert fetch(Sample, id).amount == found
     finally:
         other.close()
 
 
 def test_a_version_that_arrives_between_two_statements_is_written_or_stale(bench: Bench) -> None:
     plain = bench.url.replace("postgresql+psycopg2", "postgresql")
-    id = bench.post(lambda: make_product(version=2).id).json["found"]
+    id = bench.post(lambda: make_sample(version=2).id).json["found"]
     other = psycopg2.connect(plain)
     try:
 
         def overtake() -> None:
             with other, other.cursor() as cursor:
-                cursor.execute("UPDATE products SET version = 3 WHERE id = %s", [id])
+                cursor.execute("UPDATE samples SET version = 3 WHERE id = %s", [id])
 
         with before_second_statement(bench, overtake), bench.app.app_context(), transaction():
             try:
-                revise(Product, id, {"stock": 9}, {1, 3})
+                revise(Sample, id, {"amount": 9}, {1, 3})
                 found = 9
             except Stale:
                 found = 0
         with bench.app.app_context():
-            assert fetch(Product, id).stock == found
-    finally:
-        other.close()
-
-
-def test_stock_that_arrives_between_two_statements_is_sold(bench: Bench) -> None:
-    plain = bench.url.replace("postgresql+psycopg2", "postgresql")
-    id = bench.post(lambda: make_product(stock=1).id).json["found"]
-    other = psycopg2.connect(plain)
-    try:
-
-        def deliver() -> None:
-            with other, other.cursor() as cursor:
-                cursor.execute("UPDATE products SET stock = 5 WHERE id = %s", [id])
-
-        with (
-            before_second_statement(bench, deliver, after=0),
-            bench.app.app_context(),
-            transaction(),
-        ):
-            stock.adjust(id, -5)
-        with bench.app.app_context():
-            assert fetch(Product, id).stock == 0
+            assert fetch(Sample, id).amount == found
     finally:
         other.close()
 
 
 def test_a_row_fetched_with_lock_is_held_and_fresh(bench: Bench) -> None:
-    id = bench.post(lambda: make_product(stock=1).id).json["found"]
+    id = bench.post(lambda: make_sample(amount=1).id).json["found"]
     held, done = Event(), Event()
 
     def holder() -> None:
         with bench.app.app_context(), transaction():
-            fetch(Product, id, lock=True).stock = 2
+            fetch(Sample, id, lock=True).amount = 2
             held.set()
             done.wait(0.2)
 
     with ThreadPoolExecutor(1) as pool, bench.app.app_context(), transaction():
-        old = fetch(Product, id)
-        assert old.stock == 1
+        old = fetch(Sample, id)
+        assert old.amount == 1
         future = pool.submit(holder)
         held.wait(5)
-        assert fetch(Product, id, lock=True) is old
-        assert old.stock == 2
+        assert fetch(Sample, id, lock=True) is old
+        assert old.amount == 2
         future.result(5)
 
 
 def test_a_duplicate_outside_a_request_names_its_rival_too(bench: Bench) -> None:
     with bench.app.app_context():
         with transaction():
-            first = make_product(name="twice", is_active=False).id
+            first = make_sample(name="twice", is_active=False).id
         with pytest.raises(Duplicate) as caught, transaction():
-            make_product(name="twice")
-        assert caught.value.sentence == "Product with name 'twice' already exists"
+            make_sample(name="twice")
+        assert caught.value.sentence == "Sample with name 'twice' already exists"
         assert caught.value.members["conflict"] == {"id": first, "is_active": False}
-        assert run("SELECT count(*) FROM products WHERE name = 'twice'") == 1
+        assert run("SELECT count(*) FROM samples WHERE name = 'twice'") == 1

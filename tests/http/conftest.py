@@ -2,53 +2,37 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from flask.testing import FlaskClient
-from werkzeug.test import TestResponse
 
+from config import Config
 from project.db import db
 from project.http.app import App
-from tests.conftest import headers_of
-from tests.products.make import make_product
-from tests.tables import digests
+from tests.caller import Caller
+from tests.conftest import SECRET
+from tests.samples import laboratory
+from tests.samples.make import make_sample
+from tests.server import Server
 
-Call = dict[str, Any]
+
+@pytest.fixture(scope="module")
+def kind() -> tuple[type[Server], Callable[[Config], App]]:
+    """The one with samples."""
+    return laboratory.Laboratory, laboratory.create
 
 
-class Caller:
-    """Somebody who sends a key along; `state` and `told` say what came of it."""
-
-    def __init__(self, app: App, capsys: pytest.CaptureFixture[str]) -> None:
-        self.app, self.capsys = app, capsys
-        self.client: FlaskClient = app.test_client()
-        self.headers = headers_of(app)
-
-    def send(self, method: str, path: str, key: str | None = "a-key", **call: Any) -> TestResponse:
-        """Call it under a key, signed in unless other `headers` are given."""
-        named = {} if key is None else {"Idempotency-Key": key}
-        call["headers"] = {**call.get("headers", self.headers), **named}
-        return self.client.open(path, method=method, **call)
-
-    def product(self, **values: Any) -> str:
-        """The address of a new product, with five in stock."""
-        with self.app.app_context():
-            id = make_product(**{"stock": 5, **values}).id
-            db.session.commit()
-        return f"/api/v1/products/{id}"
-
-    def state(self, *, keys: bool = True) -> dict[str, str]:
-        """Every table as one digest, perhaps without the answers kept."""
-        with self.app.app_context():
-            found = digests(db.engines[None])
-        return {name: one for name, one in found.items() if keys or name != "idempotency_keys"}
-
-    def told(self) -> list[str]:
-        """The events logged since one asked last, without the requests themselves."""
-        logged = [json.loads(line) for line in self.capsys.readouterr().err.splitlines()]
-        return [line["event"] for line in logged if line["event"] != "request"]
+@pytest.fixture(scope="session")
+def app(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[App]:
+    """With the room of samples: what every room inherits is tried whatever rooms there are."""
+    folder = tmp_path_factory.mktemp("data")
+    config = Config(database_url=database_url, secret_key=SECRET, data_dir=folder)
+    application = laboratory.create(replace(config, ratelimit_enabled=False))
+    yield application
+    with application.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
@@ -57,6 +41,11 @@ def caller(app: App, isolated: None, capsys: pytest.CaptureFixture[str]) -> Call
 
 
 @pytest.fixture
-def lamp(caller: Caller) -> str:
-    """The address of a product with five in stock."""
-    return caller.product(name="Lamp")
+def chalk(caller: Caller) -> str:
+    """The address of a sample of which there are five."""
+    return sample(caller, name="Chalk")
+
+
+def sample(caller: Caller, **values: Any) -> str:
+    """The address of a new one of which there are five."""
+    return caller.stored("samples", make_sample, **{"amount": 5, **values})

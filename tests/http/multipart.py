@@ -7,7 +7,7 @@ from typing import Any
 BOUNDARY = "limit"
 
 
-def part(content: bytes, name: str = "file", rest: str = '; filename="products.csv"') -> bytes:
+def part(content: bytes, name: str = "file", rest: str = '; filename="some.csv"') -> bytes:
     """A part with its head."""
     return f'Content-Disposition: form-data; name="{name}"{rest}\r\n\r\n'.encode() + content
 

@@ -9,19 +9,20 @@ import pytest
 from flask.testing import FlaskClient
 
 from config import Config
-from project import create_app, errors
+from project import errors
 from project.http.app import App
 from project.http.problems import BadBody, TooLarge, UnsupportedMedia
 from tests.conftest import SECRET
+from tests.samples import laboratory
 
-URL = "/api/v1/products/"
+URL = "/api/v1/samples/"
 ULID = 26
 
 
 @pytest.fixture(scope="module")
 def broken(database_url: str) -> App:
     """An application with a view for every way to fail."""
-    app = create_app(Config(database_url=database_url, secret_key=SECRET))
+    app = laboratory.create(Config(database_url=database_url, secret_key=SECRET))
 
     @app.route("/bug", methods=["GET", "POST"])
     def bug() -> str:
@@ -129,8 +130,8 @@ def test_every_answer_carries_its_request_id(
 
 
 ADDRESSES = ["/healthz", "/readyz", "/api/v1/openapi.json", "/docs", "/api/v1/auth/login"]
-ADDRESSES += ["/api/v1/users/me", "/api/v1/products", "/api/v1/products/search"]
-ADDRESSES += [f"/api/v1/products/9{part}" for part in ("", "/restore", "/stock")]
+ADDRESSES += ["/api/v1/users/me", "/api/v1/samples", "/api/v1/samples/search"]
+ADDRESSES += [f"/api/v1/samples/9{part}" for part in ("", "/restore", "/amount")]
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -150,7 +151,7 @@ def test_an_address_answers_alike_with_and_without_its_slash(
 
 
 @pytest.mark.parametrize(
-    "path", ["//healthz", "/healthz//", "//", "/api//v1/products/", "/api/v1/products//"]
+    "path", ["//healthz", "/healthz//", "//", "/api//v1/samples/", "/api/v1/samples//"]
 )
 def test_a_double_slash_is_another_address(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
@@ -164,7 +165,7 @@ def test_a_double_slash_is_another_address(client: FlaskClient, path: str) -> No
         ("DELETE", URL, "GET HEAD OPTIONS POST"),
         ("POST", f"{URL}1", "DELETE GET HEAD OPTIONS PATCH PUT"),
         ("GET", f"{URL}1/restore", "OPTIONS POST"),
-        ("PUT", f"{URL}1/stock", "OPTIONS PATCH"),
+        ("PUT", f"{URL}1/amount", "OPTIONS PATCH"),
         ("GET", "/api/v1/auth/login", "OPTIONS POST"),
         ("BREW", f"{URL}search/", "GET HEAD OPTIONS"),
         ("TRACE", URL, "GET HEAD OPTIONS POST"),
@@ -203,7 +204,7 @@ def test_a_request_leaves_one_line_in_the_log(
         "request_id": "abc",
         "method": "GET",
         "path": f"{URL}9",
-        "operation": "products.get_product",
+        "operation": "samples.get_sample",
         "status": 404,
         "user_id": None,
     }

@@ -6,21 +6,21 @@ import pytest
 
 from project.http.app import App
 from tests.answers import problem, replayed
+from tests.caller import Call, Caller
 from tests.conftest import headers_of
-from tests.http.conftest import Call, Caller
+from tests.http.conftest import sample
 from tests.users.make import PASSWORD
 
-PRODUCTS = "/api/v1/products/"
+SAMPLES = "/api/v1/samples/"
 REGISTER = "/api/v1/auth/register"
-SOLD: Call = {"json": {"quantity": -2, "reason": "sold"}}
-CHAIR: Call = {"json": {"name": "Chair", "price": "9.90", "stock": 3}}
+TAKEN: Call = {"json": {"quantity": -2, "reason": "tried"}}
+INK: Call = {"json": {"name": "Ink", "price": "9.90", "amount": 3}}
 ONCE: dict[str, tuple[str, str, Call, list[str]]] = {  # each with the events it tells
-    "created": ("POST", PRODUCTS, CHAIR, ["product.created", "stock.adjusted"]),
-    "moved": ("POST", "LAMP/stock/movements/", SOLD, ["stock.adjusted"]),
-    "adjusted": ("PATCH", "LAMP/stock?quantity=-2", {}, ["stock.adjusted"]),
-    "renamed": ("PATCH", "LAMP", {"json": {"name": "Torch"}}, ["product.updated"]),
-    "counted": ("POST", "LAMP/stock/count", {"json": {"counted": 7}}, ["stock.adjusted"]),
-    "counted in vain": ("POST", "LAMP/stock/count", {"json": {"counted": 5}}, []),
+    "created": ("POST", SAMPLES, INK, ["sample.created"]),
+    "taken": ("POST", "CHALK/takings", TAKEN, ["sample.moved"]),
+    "moved": ("PATCH", "CHALK/amount?quantity=-2", {}, ["sample.moved"]),
+    "renamed": ("PATCH", "CHALK", {"json": {"name": "Pen"}}, ["sample.updated"]),
+    "restored in vain": ("POST", "CHALK/restore", {}, []),
     "accepted": ("POST", "/api/v1/auth/password/forgot", {"json": {"email": "a@b.org"}}, []),
 }
 
@@ -31,9 +31,9 @@ def ada(email: str = "ada@example.org") -> Call:
 
 @pytest.mark.parametrize(("method", "path", "call", "events"), ONCE.values(), ids=ONCE)
 def test_a_request_that_comes_again_is_answered_the_same_bytes_and_done_once(
-    caller: Caller, lamp: str, method: str, path: str, call: Call, events: list[str]
+    caller: Caller, chalk: str, method: str, path: str, call: Call, events: list[str]
 ) -> None:
-    path = path.replace("LAMP", lamp)
+    path = path.replace("CHALK", chalk)
     first = caller.send(method, path, **call)
     assert 200 <= first.status_code < 300
     assert caller.told() == events
@@ -47,41 +47,43 @@ def test_a_request_that_comes_again_is_answered_the_same_bytes_and_done_once(
 @pytest.mark.parametrize("key", ["a-key", None])
 def test_what_was_created_is_found_where_it_was_said_to_be(caller: Caller, key: str | None) -> None:
     """The answers that are compared elsewhere have the headers at all; without a key likewise."""
-    made = caller.send("POST", PRODUCTS, key, **CHAIR)
-    again = caller.send("POST", PRODUCTS, key, **CHAIR)
+    made = caller.send("POST", SAMPLES, key, **INK)
+    again = caller.send("POST", SAMPLES, key, **INK)
     assert again.status_code == (400 if key is None else 201)
-    assert made.headers["Location"] == f"{PRODUCTS}{(made.json or {})['id']}"
+    assert made.headers["Location"] == f"{SAMPLES}{(made.json or {})['id']}"
     assert made.headers["ETag"] == f'"{(made.json or {})["id"]}-1"'
     assert made.content_type == "application/json"
     assert caller.client.get(made.headers["Location"]).data == made.data
 
 
-def test_without_a_key_it_is_done_each_time(caller: Caller, lamp: str) -> None:
-    for stock in (3, 1):
-        answer = caller.send("PATCH", f"{lamp}/stock?quantity=-2", None)
-        assert (answer.json or {})["stock"] == stock
+def test_without_a_key_it_is_done_each_time(caller: Caller, chalk: str) -> None:
+    for amount in (3, 1):
+        answer = caller.send("PATCH", f"{chalk}/amount?quantity=-2", None)
+        assert (answer.json or {})["amount"] == amount
         assert "Idempotent-Replayed" not in answer.headers
-    assert caller.told() == ["stock.adjusted"] * 2
+    assert caller.told() == ["sample.moved"] * 2
 
 
-def test_an_answer_stays_what_it_was_whatever_has_happened_since(caller: Caller, lamp: str) -> None:
-    first = caller.send("PATCH", f"{lamp}/stock?quantity=-2")
-    caller.send("PATCH", lamp, None, json={"name": "Torch", "stock": 40})
-    caller.send("DELETE", lamp, None)
-    replayed(caller.send("PATCH", f"{lamp}/stock?quantity=-2"), first)
-    assert (first.json or {})["stock"] == 3
-    assert (caller.client.get(lamp).json or {})["stock"] == 40
+def test_an_answer_stays_what_it_was_whatever_has_happened_since(
+    caller: Caller, chalk: str
+) -> None:
+    first = caller.send("PATCH", f"{chalk}/amount?quantity=-2")
+    caller.send("PATCH", chalk, None, json={"name": "Pen", "amount": 40})
+    caller.send("DELETE", chalk, None)
+    replayed(caller.send("PATCH", f"{chalk}/amount?quantity=-2"), first)
+    assert (first.json or {})["amount"] == 3
+    assert (caller.client.get(chalk).json or {})["amount"] == 40
 
 
 def test_the_same_key_of_another_caller_is_another_request(
-    app: App, caller: Caller, lamp: str
+    app: App, caller: Caller, chalk: str
 ) -> None:
-    path, everybody = f"{lamp}/stock/movements/", [headers_of(app) for _ in range(2)]
-    firsts = [caller.send("POST", path, headers=headers, **SOLD) for headers in everybody]
-    assert [(first.json or {})["balance_after"] for first in firsts] == [3, 1]
+    path, everybody = f"{chalk}/takings", [headers_of(app) for _ in range(2)]
+    firsts = [caller.send("POST", path, headers=headers, **TAKEN) for headers in everybody]
+    assert [(first.json or {})["amount"] for first in firsts] == [3, 1]
     for headers, first in zip(everybody, firsts, strict=True):
-        replayed(caller.send("POST", path, headers=headers, **SOLD), first)
-    assert caller.told() == ["stock.adjusted"] * 2
+        replayed(caller.send("POST", path, headers=headers, **TAKEN), first)
+    assert caller.told() == ["sample.moved"] * 2
 
 
 def test_a_caller_is_the_user_and_not_the_session(app: App, caller: Caller) -> None:
@@ -93,8 +95,8 @@ def test_a_caller_is_the_user_and_not_the_session(app: App, caller: Caller) -> N
         for _ in range(2)
     ]
     one, other = ({"Authorization": f"Bearer {pair['access_token']}"} for pair in pairs)
-    first = caller.send("POST", PRODUCTS, headers=one, **CHAIR)
-    replayed(caller.send("POST", PRODUCTS, headers=other, **CHAIR), first)
+    first = caller.send("POST", SAMPLES, headers=one, **INK)
+    replayed(caller.send("POST", SAMPLES, headers=other, **INK), first)
 
 
 def test_whoever_is_not_signed_in_is_one_caller_and_no_user(caller: Caller) -> None:
@@ -110,57 +112,53 @@ def test_whoever_is_not_signed_in_is_one_caller_and_no_user(caller: Caller) -> N
     replayed(caller.send("POST", REGISTER, **ada("bob@example.org")), signed_in)
 
 
-def test_the_same_key_of_another_operation_is_another_request(caller: Caller, lamp: str) -> None:
+def test_the_same_key_of_another_operation_is_another_request(caller: Caller, chalk: str) -> None:
     calls: list[tuple[str, str, Call]] = [
-        ("POST", f"{lamp}/stock/movements/", SOLD),
-        ("PATCH", f"{lamp}/stock?quantity=-2", {}),
-        ("POST", f"{lamp}/stock/count", {"json": {"counted": 9}}),
-        ("PATCH", lamp, {"json": {"price": "1"}}),
-        ("POST", f"{lamp}/restore", {}),
-        ("POST", PRODUCTS, CHAIR),
+        ("POST", f"{chalk}/takings", TAKEN),
+        ("PATCH", f"{chalk}/amount?quantity=-2", {}),
+        ("PATCH", chalk, {"json": {"price": "1"}}),
+        ("POST", f"{chalk}/restore", {}),
+        ("POST", SAMPLES, INK),
     ]
     firsts = [caller.send(method, path, **call) for method, path, call in calls]
-    assert [first.status_code for first in firsts] == [201, 200, 201, 200, 200, 201]
+    assert [first.status_code for first in firsts] == [201, 200, 200, 200, 201]
     for (method, path, call), first in zip(calls, firsts, strict=True):
         replayed(caller.send(method, path, **call), first)
-    assert (caller.client.get(lamp).json or {})["stock"] == 9
+    assert (caller.client.get(chalk).json or {})["amount"] == 1
 
 
-MOVED = ("POST", "LAMP/stock/movements/", SOLD)
-TAKEN: tuple[str, str, Call] = ("PATCH", "LAMP/stock?quantity=-2", {})
+TOOK = ("POST", "CHALK/takings", TAKEN)
+MOVED: tuple[str, str, Call] = ("PATCH", "CHALK/amount?quantity=-2", {})
 JSON = "application/json"
 ANOTHER: dict[str, tuple[tuple[str, str, Call], tuple[str, Call]]] = {
-    "a body": (MOVED, ("LAMP/stock/movements/", {"json": {"quantity": -1, "reason": "sold"}})),
-    "no body": (MOVED, ("LAMP/stock/movements/", {})),
+    "a body": (TOOK, ("CHALK/takings", {"json": {"quantity": -1, "reason": "tried"}})),
+    "no body": (TOOK, ("CHALK/takings", {})),
     "other bytes": (
-        MOVED,
-        (
-            "LAMP/stock/movements/",
-            {"data": '{"quantity":-2,"reason":"sold"}', "content_type": JSON},
-        ),
+        TOOK,
+        ("CHALK/takings", {"data": '{"quantity":-2,"reason":"tried"}', "content_type": JSON}),
     ),
-    "a wrong body": (MOVED, ("LAMP/stock/movements/", {"data": "{", "content_type": JSON})),
-    "a query": (TAKEN, ("LAMP/stock?quantity=-1", {})),
-    "more of a query": (TAKEN, ("LAMP/stock?quantity=-2&reason=sold", {})),
-    "no query": (TAKEN, ("LAMP/stock", {})),
-    "a body where none is read": (TAKEN, ("LAMP/stock?quantity=-2", {"json": {}})),
-    "a product": (TAKEN, ("CHAIR/stock?quantity=-2", {})),
-    "a product to move": (MOVED, ("CHAIR/stock/movements/", SOLD)),
+    "a wrong body": (TOOK, ("CHALK/takings", {"data": "{", "content_type": JSON})),
+    "a query": (MOVED, ("CHALK/amount?quantity=-1", {})),
+    "more of a query": (MOVED, ("CHALK/amount?quantity=-2&reason=tried", {})),
+    "no query": (MOVED, ("CHALK/amount", {})),
+    "a body where none is read": (MOVED, ("CHALK/amount?quantity=-2", {"json": {}})),
+    "another one": (MOVED, ("INK/amount?quantity=-2", {})),
+    "another one to take from": (TOOK, ("INK/takings", TAKEN)),
     "what was in the query as the body": (
-        ("PATCH", "LAMP/stock?quantity=-2", {}),
-        ("LAMP/stock", {"data": "quantity=-2", "content_type": JSON}),
+        MOVED,
+        ("CHALK/amount", {"data": "quantity=-2", "content_type": JSON}),
     ),
 }
 
 
 @pytest.mark.parametrize(("sent", "other"), ANOTHER.values(), ids=ANOTHER)
 def test_another_request_under_the_same_key_is_refused_and_changes_nothing(
-    caller: Caller, lamp: str, sent: tuple[str, str, Call], other: tuple[str, Call]
+    caller: Caller, chalk: str, sent: tuple[str, str, Call], other: tuple[str, Call]
 ) -> None:
-    chair = caller.product()
+    ink = sample(caller)
 
     def at(path: str) -> str:
-        return path.replace("LAMP", lamp).replace("CHAIR", chair)
+        return path.replace("CHALK", chalk).replace("INK", ink)
 
     (method, path, call), (another, changed) = sent, other
     first = caller.send(method, at(path), **call)
@@ -176,12 +174,12 @@ def test_another_request_under_the_same_key_is_refused_and_changes_nothing(
 
 @pytest.mark.parametrize("ends", [("", "/"), ("/", "")])
 def test_with_and_without_its_slash_it_is_the_same_request(
-    caller: Caller, lamp: str, ends: tuple[str, str]
+    caller: Caller, chalk: str, ends: tuple[str, str]
 ) -> None:
     calls: list[tuple[str, str, Call]] = [
-        ("POST", f"{lamp}/stock/movements{{}}", SOLD),
-        ("PATCH", f"{lamp}/stock{{}}?quantity=-2", {}),
-        ("POST", "/api/v1/products{}", CHAIR),
+        ("POST", f"{chalk}/takings{{}}", TAKEN),
+        ("PATCH", f"{chalk}/amount{{}}?quantity=-2", {}),
+        ("POST", "/api/v1/samples{}", INK),
     ]
     for method, path, call in calls:
         first, again = (caller.send(method, path.format(end), **call) for end in ends)
@@ -190,12 +188,12 @@ def test_with_and_without_its_slash_it_is_the_same_request(
 
 
 @pytest.mark.parametrize("key", ["k", "k" * 255, "!", "~", 'a,b;c="d"', "0", "null", "%00", "'--"])
-def test_a_key_is_any_visible_ascii(caller: Caller, lamp: str, key: str) -> None:
-    first = caller.send("PATCH", f"{lamp}/stock?quantity=-2", key)
-    replayed(caller.send("PATCH", f"{lamp}/stock?quantity=-2", key), first)
-    other = caller.send("PATCH", f"{lamp}/stock?quantity=-2", f"{key[:-1]}x")
+def test_a_key_is_any_visible_ascii(caller: Caller, chalk: str, key: str) -> None:
+    first = caller.send("PATCH", f"{chalk}/amount?quantity=-2", key)
+    replayed(caller.send("PATCH", f"{chalk}/amount?quantity=-2", key), first)
+    other = caller.send("PATCH", f"{chalk}/amount?quantity=-2", f"{key[:-1]}x")
     assert "Idempotent-Replayed" not in other.headers
-    assert (caller.client.get(lamp).json or {})["stock"] == 1
+    assert (caller.client.get(chalk).json or {})["amount"] == 1
 
 
 BAD = ["", " ", "k" * 256, "a key", "a ", " a", "é", "ключ", "a\u00a0", "\x7f", "\x00", "a\nb"]
@@ -203,9 +201,9 @@ BAD += ["a\n", "\t", "a\x1fb", "\x80", "k" * 100_000]
 
 
 @pytest.mark.parametrize("key", BAD, ids=lambda key: ascii(key)[:20])
-def test_anything_else_is_refused_as_no_key(caller: Caller, lamp: str, key: str) -> None:
+def test_anything_else_is_refused_as_no_key(caller: Caller, chalk: str, key: str) -> None:
     before = caller.state()
-    calls: list[tuple[str, str]] = [("PATCH", f"{lamp}/stock?quantity=1"), ("POST", PRODUCTS)]
+    calls: list[tuple[str, str]] = [("PATCH", f"{chalk}/amount?quantity=1"), ("POST", SAMPLES)]
     wire = key.encode().decode("latin-1")  # as a server hands it on
     for method, path in calls:
         environ = {"HTTP_IDEMPOTENCY_KEY": wire}

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from flask.testing import FlaskCliRunner
@@ -14,15 +12,15 @@ from project.http.app import App
 from project.http.idempotency import keys
 from tests.answers import document, problem, replayed
 from tests.auth.steps import run
+from tests.caller import Call, Caller
 from tests.conftest import SECRET
-from tests.http.conftest import Call, Caller
 from tests.letters import mailed
 from tests.users.make import PASSWORD
 
-PRODUCTS = "/api/v1/products/"
+SAMPLES = "/api/v1/samples/"
 AUTH = "/api/v1/auth"
 KEY = "a-key-that-nobody-shall-read"
-CHAIR: Call = {"json": {"name": "Chair", "price": "9.90"}}
+INK: Call = {"json": {"name": "Ink", "price": "9.90"}}
 EXPIRED = """
 INSERT INTO idempotency_keys SELECT int4send(n), '', 200, '{}', '', now()
 FROM generate_series(1, :number) AS n
@@ -45,33 +43,33 @@ def kept(app: App) -> int:
     return int(run(app, "SELECT count(*) FROM idempotency_keys"))
 
 
-def test_an_answer_is_kept_for_a_day_and_not_longer(app: App, caller: Caller, lamp: str) -> None:
-    path = f"{lamp}/stock?quantity=-2"
+def test_an_answer_is_kept_for_a_day_and_not_longer(app: App, caller: Caller, chalk: str) -> None:
+    path = f"{chalk}/amount?quantity=-2"
     first = caller.send("PATCH", path)
     assert run(app, "SELECT expires_at - now() FROM idempotency_keys") == timedelta(hours=24)
     older(app, "23:59:59.999999")
     replayed(caller.send("PATCH", path), first)
     older(app, "0.000001 seconds")
     second = document(caller.send("PATCH", path))
-    assert second["stock"] == 1
+    assert second["amount"] == 1
     assert kept(app) == 1
     older(app, "23:59:59")  # it has a day of its own
     assert document(caller.send("PATCH", path)) == second
 
 
 def test_a_key_that_is_free_again_takes_another_request(app: App, caller: Caller) -> None:
-    assert caller.send("POST", PRODUCTS, **CHAIR).status_code == 201
-    other: Call = {"json": {"name": "Stool", "price": "5"}}
-    problem(caller.send("POST", PRODUCTS, **other), 422, "idempotency_key_reused")
+    assert caller.send("POST", SAMPLES, **INK).status_code == 201
+    other: Call = {"json": {"name": "Pen", "price": "5"}}
+    problem(caller.send("POST", SAMPLES, **other), 422, "idempotency_key_reused")
     older(app, "24:00:00")
-    second = caller.send("POST", PRODUCTS, **other)
+    second = caller.send("POST", SAMPLES, **other)
     assert second.status_code == 201
-    replayed(caller.send("POST", PRODUCTS, **other), second)
-    problem(caller.send("POST", PRODUCTS, **CHAIR), 422, "idempotency_key_reused")
+    replayed(caller.send("POST", SAMPLES, **other), second)
+    problem(caller.send("POST", SAMPLES, **INK), 422, "idempotency_key_reused")
 
 
 def test_purging_deletes_what_has_expired_and_says_how_much(
-    app: App, caller: Caller, runner: FlaskCliRunner, lamp: str
+    app: App, caller: Caller, runner: FlaskCliRunner, chalk: str
 ) -> None:
     def purged() -> str:
         result = runner.invoke(args=["idempotency", "purge"])
@@ -79,7 +77,7 @@ def test_purging_deletes_what_has_expired_and_says_how_much(
         return str(result.stdout)
 
     assert purged() == "Deleted 0 expired keys.\n"
-    path = f"{lamp}/stock?quantity=1"
+    path = f"{chalk}/amount?quantity=1"
     caller.send("PATCH", path, "expired")
     older(app, "24:00:00")
     first = caller.send("PATCH", path, "alive")
@@ -112,16 +110,16 @@ def test_purging_goes_on_in_portions_until_nothing_is_left(
 def test_a_change_of_the_secret_key_does_not_make_it_another_request(
     app: App, caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other: Call = {"json": {"name": "Stool", "price": "5"}}
-    first = caller.send("POST", PRODUCTS, **CHAIR)
+    other: Call = {"json": {"name": "Pen", "price": "5"}}
+    first = caller.send("POST", SAMPLES, **INK)
     monkeypatch.setitem(app.config, "SECRET_KEY", "a new secret of thirty-two bytes at least")
-    problem(caller.send("POST", PRODUCTS, **CHAIR), 422, "idempotency_key_reused")
+    problem(caller.send("POST", SAMPLES, **INK), 422, "idempotency_key_reused")
     monkeypatch.setitem(app.config, "SECRET_KEY_FALLBACKS", ("another one", SECRET))
-    replayed(caller.send("POST", PRODUCTS, **CHAIR), first)
-    problem(caller.send("POST", PRODUCTS, **other), 422, "idempotency_key_reused")
-    newer = caller.send("POST", PRODUCTS, "another-key", **other)
+    replayed(caller.send("POST", SAMPLES, **INK), first)
+    problem(caller.send("POST", SAMPLES, **other), 422, "idempotency_key_reused")
+    newer = caller.send("POST", SAMPLES, "another-key", **other)
     monkeypatch.setitem(app.config, "SECRET_KEY_FALLBACKS", ())
-    replayed(caller.send("POST", PRODUCTS, "another-key", **other), newer)
+    replayed(caller.send("POST", SAMPLES, "another-key", **other), newer)
 
 
 def test_nothing_but_the_answer_can_be_read_in_what_is_kept(app: App, caller: Caller) -> None:
@@ -132,7 +130,7 @@ def test_nothing_but_the_answer_can_be_read_in_what_is_kept(app: App, caller: Ca
         (f"{AUTH}/password/forgot", {"json": {"email": "ada@example.org"}}, ["ada@example.org"]),
         (f"{AUTH}/password/reset", {"json": {"token": "t" * 43, "password": PASSWORD}}, ["t" * 43]),
         ("/api/v1/users/me/password", {"json": changed}, [*changed.values()]),
-        (PRODUCTS, CHAIR, []),
+        (SAMPLES, INK, []),
     ]
     for path, call, secrets in calls:
         run(app, "DELETE FROM idempotency_keys")
@@ -155,7 +153,7 @@ def test_what_is_kept_of_a_request_cannot_be_guessed_without_the_secret_key(
     for secret in (SECRET, SECRET, "another secret"):
         run(app, "DELETE FROM idempotency_keys")
         monkeypatch.setitem(app.config, "SECRET_KEY", secret)
-        caller.send("POST", f"{PRODUCTS}9/restore")
+        caller.send("POST", f"{SAMPLES}9/restore")
         traces.append(bytes(run(app, "SELECT fingerprint FROM idempotency_keys")))
     one, same, other = traces
     assert one == same != other
@@ -190,31 +188,19 @@ def test_what_follows_the_commit_follows_once(app: App, caller: Caller) -> None:
     assert len(mailed(app)) == 1
 
 
-DEMANDED: dict[str, Callable[[str], tuple[str, str, Any]]] = {
-    "adjust_stock": lambda lamp: ("PATCH", f"{lamp}/stock?quantity=1", None),
-    "create_movement": lambda lamp: (
-        "POST",
-        f"{lamp}/stock/movements/",
-        {"quantity": 1, "reason": "found"},
-    ),
-    "count_stock": lambda lamp: ("POST", f"{lamp}/stock/count", {"counted": 9}),
-    "create_movements": lambda lamp: (
-        "POST",
-        "/api/v1/stock/movements/batch",
-        {"movements": [{"product_id": int(lamp.rpartition("/")[2]), "quantity": 1, "reason": "x"}]},
-    ),
-    "reverse_movement": lambda lamp: ("POST", "/api/v1/stock/movements/MOVEMENT/reverse", None),
+TAKING: dict[str, Call] = {
+    "PATCH CHALK/amount?quantity=1": {},
+    "POST CHALK/takings": {"json": {"quantity": 1}},
 }
 
 
-@pytest.mark.parametrize("operation", DEMANDED)
-def test_where_a_key_is_demanded_stock_is_not_written_without(
-    app: App, caller: Caller, lamp: str, monkeypatch: pytest.MonkeyPatch, operation: str
+@pytest.mark.parametrize("operation", TAKING)
+def test_where_a_key_is_demanded_nothing_is_written_without(
+    caller: Caller, chalk: str, app: App, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
-    method, path, body = DEMANDED[operation](lamp)
-    movement = run(app, "SELECT max(id) FROM stock_movements")
-    path, call = path.replace("MOVEMENT", str(movement)), {} if body is None else {"json": body}
-    monkeypatch.setitem(app.config, "REQUIRE_IDEMPOTENCY_KEY", "stock")
+    method, path = operation.replace("CHALK", chalk).split(" ")
+    call = TAKING[operation]
+    monkeypatch.setitem(app.config, "REQUIRE_IDEMPOTENCY_KEY", "samples")
     before = caller.state()
     found = problem(caller.send(method, path, None, **call), 400, "idempotency_key_required")
     assert "Idempotency-Key" in found["detail"]
@@ -227,11 +213,16 @@ def test_where_a_key_is_demanded_stock_is_not_written_without(
     replayed(caller.send(method, path, **call), first)
 
 
-@pytest.mark.parametrize("operation", DEMANDED)
-def test_where_none_is_demanded_stock_is_written_without(
-    app: App, caller: Caller, lamp: str, operation: str
+@pytest.mark.parametrize("operation", TAKING)
+def test_where_none_is_demanded_it_is_written_without(
+    caller: Caller, chalk: str, operation: str
 ) -> None:
-    method, path, body = DEMANDED[operation](lamp)
-    movement = run(app, "SELECT max(id) FROM stock_movements")
-    path, call = path.replace("MOVEMENT", str(movement)), {} if body is None else {"json": body}
-    assert caller.send(method, path, None, **call).status_code in (200, 201)
+    method, path = operation.replace("CHALK", chalk).split(" ")
+    assert caller.send(method, path, None, **TAKING[operation]).status_code in (200, 201)
+
+
+def test_a_key_is_demanded_of_no_other_group(
+    caller: Caller, chalk: str, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(app.config, "REQUIRE_IDEMPOTENCY_KEY", "another")
+    assert caller.send("PATCH", f"{chalk}/amount?quantity=1", None).status_code == 200

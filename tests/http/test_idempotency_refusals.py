@@ -13,15 +13,15 @@ from project.db import after_commit, announce, db, save
 from project.errors import Conflict, NotFound, Refusal, Refused, Stale, Unavailable
 from project.http.app import App
 from project.http.limits import Limits
-from project.products import service
-from project.products.models import Product
-from project.products.stock import service as stock
 from tests.answers import problem, replayed
+from tests.caller import Call, Caller
 from tests.conftest import headers_of
-from tests.http.conftest import Call, Caller
+from tests.http.conftest import sample
+from tests.samples import service
+from tests.samples.models import Sample
 
-PRODUCTS = "/api/v1/products/"
-CHAIR: Call = {"json": {"name": "Chair", "price": "9.90", "stock": 3}}
+SAMPLES = "/api/v1/samples/"
+INK: Call = {"json": {"name": "Ink", "price": "9.90", "amount": 3}}
 JSON = "application/json"
 Case = tuple[Call, int, str, Callable[[], Any]]
 
@@ -30,49 +30,33 @@ class Cases:
     """Refusals that are an outcome, each with what takes its cause away."""
 
     def __init__(self, caller: Caller) -> None:
-        self.caller, self.lamp = caller, caller.product(name="Lamp")
-        self.id = int(self.lamp.rpartition("/")[2])
+        self.caller, self.chalk = caller, sample(caller, name="Chalk")
+        self.id = int(self.chalk.rpartition("/")[2])
 
-    def insufficient_stock(self) -> Case:
-        call = {"method": "PATCH", "path": f"{self.lamp}/stock?quantity=-10"}
-        return call, 400, "insufficient_stock", self.more
+    def not_enough(self) -> Case:
+        call = {"method": "PATCH", "path": f"{self.chalk}/amount?quantity=-10"}
+        return call, 400, "not_enough", self.more
 
-    def stock_limit(self) -> Case:
-        call = {"method": "POST", "path": f"{self.lamp}/stock/movements/"}
-        self.change(stock=2**31 - 5)
-        return (
-            {**call, "json": {"quantity": 9, "reason": "found"}},
-            400,
-            "stock_limit",
-            partial(self.change, stock=1),
-        )
+    def not_enough_by_a_body(self) -> Case:
+        call = {"method": "POST", "path": f"{self.chalk}/takings", "json": {"quantity": -10}}
+        return call, 400, "not_enough", self.more
 
     def duplicate_name(self) -> Case:
-        call = {"method": "POST", "path": PRODUCTS, "json": {"name": "Lamp", "price": 1}}
-        return call, 400, "duplicate_name", partial(self.change, name="Torch")
+        call = {"method": "POST", "path": SAMPLES, "json": {"name": "Chalk", "price": 1}}
+        return call, 400, "duplicate_name", partial(self.change, name="Pen")
 
     def duplicate_name_of_a_change(self) -> Case:
-        call = {"method": "PATCH", "path": self.caller.product(), "json": {"name": "Lamp"}}
-        return call, 400, "duplicate_name", partial(self.change, name="Torch")
+        call = {"method": "PATCH", "path": sample(self.caller), "json": {"name": "Chalk"}}
+        return call, 400, "duplicate_name", partial(self.change, name="Pen")
 
     def not_found(self) -> Case:
-        call = {"method": "POST", "path": f"{PRODUCTS}{self.id + 7}/restore"}
-        return call, 404, "not_found", partial(self.caller.product, id=self.id + 7)
+        call = {"method": "POST", "path": f"{SAMPLES}{self.id + 7}/restore"}
+        return call, 404, "not_found", partial(sample, self.caller, id=self.id + 7)
 
     def stale_version(self) -> Case:
         matching = {**self.caller.headers, "If-Match": f'"{self.id}-2"'}
-        call = {"method": "PATCH", "path": self.lamp, "json": {"price": 1}, "headers": matching}
+        call = {"method": "PATCH", "path": self.chalk, "json": {"price": 1}, "headers": matching}
         return call, 412, "stale_version", self.more
-
-    def stale_stock(self) -> Case:
-        call = {"method": "POST", "path": f"{self.lamp}/stock/movements/"}
-        body = {"quantity": -1, "reason": "sold", "expected_stock": 25}
-        return {**call, "json": body}, 412, "stale_stock", self.more
-
-    def batch_refused(self) -> Case:
-        call = {"method": "POST", "path": "/api/v1/stock/movements/batch"}
-        lines = [{"product_id": self.id, "quantity": -10, "reason": "sold"}]
-        return {**call, "json": {"movements": lines}}, 400, "batch_refused", self.more
 
     def own_account(self) -> Case:
         root = self.caller.headers = headers_of(self.caller.app, is_superuser=True)
@@ -82,10 +66,12 @@ class Cases:
         return call, 409, "own_account", lambda: None  # it stays one's own
 
     def more(self) -> None:
-        assert self.caller.send("PATCH", f"{self.lamp}/stock?quantity=20", None).status_code == 200
+        assert (
+            self.caller.send("PATCH", f"{self.chalk}/amount?quantity=20", None).status_code == 200
+        )
 
     def change(self, **values: Any) -> None:
-        assert self.caller.send("PATCH", self.lamp, None, json=values).status_code == 200
+        assert self.caller.send("PATCH", self.chalk, None, json=values).status_code == 200
 
 
 @pytest.mark.parametrize("name", [name for name in vars(Cases) if name[0] != "_"][:-2])
@@ -110,37 +96,37 @@ def test_a_refusal_that_is_the_outcome_is_answered_again_though_its_cause_has_go
         assert caller.send(**call, key="another-key").status_code < 300
 
 
-def test_a_refused_duplicate_names_the_row_in_its_way(caller: Caller, lamp: str) -> None:
-    sent: Call = {"json": {"name": "Lamp", "price": 1}}
+def test_a_refused_duplicate_names_the_row_in_its_way(caller: Caller, chalk: str) -> None:
+    sent: Call = {"json": {"name": "Chalk", "price": 1}}
     for key in (None, "a-key", "a-key"):
-        found = caller.send("POST", PRODUCTS, key, **sent).json or {}
-        assert found["conflict"] == {"id": int(lamp.rpartition("/")[2]), "is_active": True}
-        assert found["detail"] == "Product with name 'Lamp' already exists"
+        found = caller.send("POST", SAMPLES, key, **sent).json or {}
+        assert found["conflict"] == {"id": int(chalk.rpartition("/")[2]), "is_active": True}
+        assert found["detail"] == "Sample with name 'Chalk' already exists"
 
 
 @pytest.mark.parametrize("refusal", [Refused, NotFound, Conflict, Stale])
 def test_what_led_to_a_refusal_is_undone_and_not_told(
-    caller: Caller, lamp: str, monkeypatch: pytest.MonkeyPatch, refusal: type[Refusal]
+    caller: Caller, chalk: str, monkeypatch: pytest.MonkeyPatch, refusal: type[Refusal]
 ) -> None:
     followed: list[int] = []
-    real = stock.adjust
+    real = service.move
 
-    def adjust(*given: Any, **values: Any) -> Any:
+    def move(*given: Any, **values: Any) -> Any:
         real(*given, **values)
         after_commit(lambda: followed.append(1))
         raise refusal("No.")
 
     before = caller.state(keys=False)
     with monkeypatch.context() as changed:
-        changed.setattr(stock, "adjust", adjust)
-        first = caller.send("PATCH", f"{lamp}/stock?quantity=-2")
+        changed.setattr(service, "move", move)
+        first = caller.send("PATCH", f"{chalk}/amount?quantity=-2")
     assert (first.json or {})["detail"] == "No."
     for _ in range(2):
-        replayed(caller.send("PATCH", f"{lamp}/stock?quantity=-2"), first)
+        replayed(caller.send("PATCH", f"{chalk}/amount?quantity=-2"), first)
     assert caller.state(keys=False) == before
     assert (followed, caller.told()) == ([], [])
-    assert caller.send("PATCH", f"{lamp}/stock?quantity=-2", "another").status_code == 200
-    assert caller.told() == ["stock.adjusted"]
+    assert caller.send("PATCH", f"{chalk}/amount?quantity=-2", "another").status_code == 200
+    assert caller.told() == ["sample.moved"]
 
 
 class Kept(Refused):
@@ -151,29 +137,29 @@ class Kept(Refused):
 
 @pytest.mark.parametrize("key", [None, "a-key"])
 def test_a_refusal_that_keeps_what_led_to_it_does_so_with_and_without_a_key(
-    caller: Caller, lamp: str, monkeypatch: pytest.MonkeyPatch, key: str | None
+    caller: Caller, chalk: str, monkeypatch: pytest.MonkeyPatch, key: str | None
 ) -> None:
-    real = stock.adjust
+    real = service.move
 
-    def adjust(*given: Any, **values: Any) -> Any:
+    def move(*given: Any, **values: Any) -> Any:
         real(*given, **values)
         raise Kept("No.")
 
-    monkeypatch.setattr(stock, "adjust", adjust)
-    first = caller.send("PATCH", f"{lamp}/stock?quantity=-2", key)
+    monkeypatch.setattr(service, "move", move)
+    first = caller.send("PATCH", f"{chalk}/amount?quantity=-2", key)
     problem(first, 400, "refused")
-    assert caller.told() == ["stock.adjusted"]
+    assert caller.told() == ["sample.moved"]
     if key is not None:
-        replayed(caller.send("PATCH", f"{lamp}/stock?quantity=-2", key), first)
-    assert (caller.client.get(lamp).json or {})["stock"] == 3
+        replayed(caller.send("PATCH", f"{chalk}/amount?quantity=-2", key), first)
+    assert (caller.client.get(chalk).json or {})["amount"] == 3
 
 
-WRONG: dict[str, tuple[int, str, Call]] = {  # what else there is to a call that creates a chair
+WRONG: dict[str, tuple[int, str, Call]] = {  # what else there is to a call that creates ink
     "nobody": (401, "unauthorized", {"headers": {}}),
     "a bad token": (401, "unauthorized", {"headers": {"Authorization": "Bearer a.b.c"}}),
     "too large": (413, "body_too_large", {"data": b" " * (2**20 + 1), "content_type": JSON}),
     "a form": (415, "unsupported_media_type", {"data": "a=b", "content_type": "text/plain"}),
-    "no price": (422, "invalid_fields", {"json": {"name": "Chair"}}),
+    "no price": (422, "invalid_fields", {"json": {"name": "Ink"}}),
     "half": (400, "malformed_body", {"data": '{"name": ', "content_type": JSON}),
     "nothing": (400, "malformed_body", {"data": "", "content_type": JSON}),
     "duplicate": (400, "malformed_body", {"data": '{"a": 1, "a": 1}', "content_type": JSON}),
@@ -197,8 +183,8 @@ def test_what_was_not_judged_leaves_the_key_free(
 ) -> None:
     before = caller.state()
     for _ in range(2):
-        problem(caller.send("POST", PRODUCTS, **wrong), status, code)
-    works_now(caller, before, "POST", PRODUCTS, **CHAIR)
+        problem(caller.send("POST", SAMPLES, **wrong), status, code)
+    works_now(caller, before, "POST", SAMPLES, **INK)
 
 
 def test_who_may_not_yet_finds_the_key_free_later(app: App, caller: Caller) -> None:
@@ -240,16 +226,16 @@ def test_what_breaks_leaves_the_key_free_and_nothing_behind(
     before = caller.state()
 
     def create(values: dict[str, Any], *_: Any) -> Any:
-        save(Product(**values))
-        announce("product.created")
+        save(Sample(**values))
+        announce("sample.created")
         raise wrong
 
     with monkeypatch.context() as broken:
         broken.setattr(service, "create", create)
         for _ in range(2):
-            problem(caller.send("POST", PRODUCTS, **CHAIR), status, code)
-    assert "product.created" not in caller.told()
-    works_now(caller, before, "POST", PRODUCTS, **CHAIR)
+            problem(caller.send("POST", SAMPLES, **INK), status, code)
+    assert "sample.created" not in caller.told()
+    works_now(caller, before, "POST", SAMPLES, **INK)
 
 
 @pytest.fixture
@@ -269,12 +255,12 @@ def limited(app: App, caller: Caller, monkeypatch: pytest.MonkeyPatch) -> Iterat
 def test_who_was_too_often_there_finds_the_key_free_later(caller: Caller, limited: Limits) -> None:
     """Counted before the key is looked at, and where the view itself counts."""
     assert limited.counter is not None
-    caller.send("POST", f"{PRODUCTS}9/restore", None)
+    caller.send("POST", f"{SAMPLES}9/restore", None)
     before = caller.state()
-    problem(caller.send("POST", PRODUCTS, **CHAIR), 429, "rate_limited")
+    problem(caller.send("POST", SAMPLES, **INK), 429, "rate_limited")
     assert caller.state() == before
     limited.counter.storage.reset()
-    assert caller.send("POST", PRODUCTS, **CHAIR).status_code == 201
+    assert caller.send("POST", SAMPLES, **INK).status_code == 201
 
     forgotten: Call = {"json": {"email": "ada@example.org"}, "headers": {}}
     path = "/api/v1/auth/password/forgot"

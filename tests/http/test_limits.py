@@ -15,15 +15,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import Engine, event, text
 
 from config import Config
-from project import create_app
 from project.db import db
 from project.http import limits
 from project.http.app import App
 from project.http.limits import storage
 from tests.conftest import SECRET, administration, cloned, headers_of
-from tests.server import Server
+from tests.samples import laboratory
 
-PUBLIC = "/api/v1/products/"
+PUBLIC = "/api/v1/samples/"
 ME = "/api/v1/users/me"
 LOGIN = "/api/v1/auth/login"
 Make = Callable[..., App]
@@ -43,7 +42,9 @@ def make(url: str) -> Iterator[Make]:
         run("TRUNCATE rate_limits")
 
     def make(**settings: Any) -> App:
-        made.append(create_app(Config(**{"database_url": url, "secret_key": SECRET, **settings})))
+        made.append(
+            laboratory.create(Config(**{"database_url": url, "secret_key": SECRET, **settings}))
+        )
         return made[-1]
 
     yield make
@@ -426,7 +427,7 @@ def test_a_crowd_gets_exactly_the_limit_from_all_workers_and_a_restart_forgives_
 ) -> None:
     settings = {"RATELIMIT_ENABLED": "true", "RATELIMIT_ANONYMOUS": "20 per 10 minutes"}
     with cloned(postgres, template, f"crowd_{secrets.token_hex(4)}") as own:
-        server = Server(own, tmp_path, SECRET, **settings)
+        server = laboratory.Laboratory(own, tmp_path, SECRET, **settings)
         with server, ThreadPoolExecutor(60) as crowd:
             found = [status for status, *_ in crowd.map(server.call, ["GET"] * 60, [PUBLIC] * 60)]
         assert (found.count(200), found.count(429)) == (20, 40)
@@ -447,7 +448,7 @@ def test_behind_a_proxy_of_ours_callers_are_told_apart_and_cannot_choose_who_the
     }
     with (
         cloned(postgres, template, f"proxy_{secrets.token_hex(4)}") as own,
-        Server(own, tmp_path, SECRET, **settings) as server,
+        laboratory.Laboratory(own, tmp_path, SECRET, **settings) as server,
     ):
         for forwarded, status in (
             ("198.51.100.1", 200),

@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from project.db import db
 from project.http.app import App
 from tests.answers import problem
-from tests.products.make import make_product
+from tests.samples.make import make_sample
 
-URL = "/api/v1/products/"
+URL = "/api/v1/samples/"
 JSON = "application/json"
 GOOD = b'{"name": "New", "price": "1"}'
 NOT_JSON: dict[str, bytes] = {
@@ -62,7 +62,7 @@ NOT_JSON: dict[str, bytes] = {
     "33 levels behind brackets": b'{"y": "[[[[", "z": ' + b"[" * 32 + b"]" * 32 + b"}",
     "100,000 levels": b"[" * 100_000 + b"]" * 100_000,
     "100,000 levels, open": b'{"z":' * 100_000,
-    "5,000 digits": b'{"name": "x", "price": 1, "stock": ' + b"9" * 5000 + b"}",
+    "5,000 digits": b'{"name": "x", "price": 1, "amount": ' + b"9" * 5000 + b"}",
     "an exponent beyond all": b'{"name": "x", "price": 1e99999999999999999999}',
 }
 NOT_VALID: dict[str, tuple[bytes, str, str]] = {
@@ -80,7 +80,7 @@ NOT_VALID: dict[str, tuple[bytes, str, str]] = {
 WRONG: dict[str, dict[str, list[str]]] = {
     "name": {"invalid": ["5", "true", "1.5", "[]", '["x"]', "{}"], "null": ["null"]},
     "description": {"invalid": ["5", "false", "[]", "{}"]},
-    "stock": {
+    "amount": {
         "invalid": ['"5"', "1.9", "true", "false", "[]", "{}", '""', '"٣"', '"1_000"', "1e-1"],
         "out_of_range": ["-1", "2147483648", "9" * 4000, "1e15", "-9e18"],
         "null": ["null"],
@@ -106,7 +106,7 @@ CASES = [(n, v, code) for n, codes in WRONG.items() for code, vs in codes.items(
 @pytest.fixture
 def stored(app: App, isolated: None) -> str:
     with app.app_context():
-        id = make_product(name="Lamp").id
+        id = make_sample(name="Lamp").id
         db.session.commit()
     return f"{URL}{id}"
 
@@ -190,7 +190,18 @@ def test_nothing_at_all_is_not_json(client: FlaskClient, signed_in: dict[str, st
 
 
 PATHS = ["-1", "abc", "1.0", "%00", "%D9%A1", "1e3", "%201", "1%20", "1%0A", "0x1", "%FF", "9" * 41]
-PATHS += ["..", "1/2", "1/stock/2", "/1", "1//", "1//stock", "search/search", "+1", "1,2", "\uff11"]
+PATHS += [
+    "..",
+    "1/2",
+    "1/amount/2",
+    "/1",
+    "1//",
+    "1//amount",
+    "search/search",
+    "+1",
+    "1,2",
+    "\uff11",
+]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -198,7 +209,7 @@ def test_a_strange_address_is_not_there(
     client: FlaskClient, signed_in: dict[str, str], stored: str, path: str
 ) -> None:
     for method in ("GET", "PUT", "PATCH", "DELETE", "POST"):
-        answer = client.open(URL + path, method=method, headers=signed_in, json={"stock": 1})
+        answer = client.open(URL + path, method=method, headers=signed_in, json={"amount": 1})
         problem(answer, 404, "not_found")
     assert unchanged(client, stored)
 

@@ -25,11 +25,11 @@ from project.http.app import App
 from project.http.idempotency import keys
 from tests.auth.steps import at_once
 from tests.conftest import SECRET, cloned, headers_of
+from tests.samples.laboratory import Laboratory
 from tests.server import Server
 from tests.users.conftest import between
 
-PRODUCTS = "/api/v1/products/"
-SOLD = {"quantity": -1, "reason": "sold"}
+TAKEN = {"quantity": -1, "reason": "tried"}
 Answer = tuple[int, bytes, Any]
 names = count(1)
 
@@ -45,7 +45,7 @@ def server(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[Serv
     name = f"stockroom_haste_{secrets.token_hex(6)}"
     with (
         cloned(postgres, template, name) as url,
-        Server(url, folder, SECRET, GUNICORN_CMD_ARGS=SWIFT) as running,
+        Laboratory(url, folder, SECRET, GUNICORN_CMD_ARGS=SWIFT) as running,
     ):
         yield running
 
@@ -56,20 +56,23 @@ def headers(server: Server) -> dict[str, str]:
 
 
 class Shelf:
-    """A product of its own with a hundred in stock, and somebody who takes from it."""
+    """An item of its own of which there are a hundred, and somebody who takes from it."""
+
+    room, amount, take_at = "samples", "amount", "takings"
 
     def __init__(self, server: Server, headers: dict[str, str]) -> None:
         self.server, self.headers = server, headers
-        lamp = {"name": f"Lamp {next(names)}", "price": "1", "stock": 100}
-        status, made, _ = server.call("POST", PRODUCTS, lamp, headers)
+        item = {"name": f"Item {next(names)}", "price": "1", self.amount: 100}
+        status, made, _ = server.call("POST", f"/api/v1/{self.room}/", item, headers)
         assert status == 201
-        self.id, self.address = made["id"], f"{PRODUCTS}{made['id']}"
+        self.id, self.address = made["id"], f"/api/v1/{self.room}/{made['id']}"
+        self.taking = f"{self.address}/{self.take_at}"
         url = server.environment["DATABASE_URL"]
         self.plain = url.replace("postgresql+psycopg2", "postgresql")
 
     def take(self, key: str) -> Answer:
         named = {**self.headers, "Idempotency-Key": key}
-        return self.server.send("POST", f"{self.address}/stock/movements/", SOLD, named)
+        return self.server.send("POST", self.taking, TAKEN, named)
 
     def attempt(self, key: str) -> Answer | None:
         """The answer, unless the connection is lost."""
@@ -87,11 +90,8 @@ class Shelf:
         return answer
 
     def taken(self) -> int:
-        """How many were taken, by the stock and by the ledger alike."""
-        stock = self.server.call("GET", self.address)[1]["stock"]
-        movements = self.ask("SELECT count(*) - 1 FROM stock_movements WHERE product_id = %s")
-        assert movements == 100 - stock
-        return int(movements)
+        """How many were taken."""
+        return int(100 - self.server.call("GET", self.address)[1][self.amount])
 
     def ask(self, question: str) -> int:
         with closing(psycopg2.connect(self.plain)) as connection, connection.cursor() as hand:
@@ -101,9 +101,9 @@ class Shelf:
 
     @contextmanager
     def held(self) -> Iterator[Callable[[], None]]:
-        """Somebody else holds the product meanwhile; wait until another wants it."""
+        """Somebody else holds the item meanwhile; wait until another wants it."""
         with closing(psycopg2.connect(self.plain)) as connection, connection.cursor() as hand:
-            hand.execute("SELECT FROM products WHERE id = %s FOR UPDATE", [self.id])
+            hand.execute(f"SELECT FROM {self.room} WHERE id = %s FOR UPDATE", [self.id])
             blocked = "SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY"
             blocked += " (pg_blocking_pids(pid))"
 
@@ -117,9 +117,24 @@ class Shelf:
             yield wait
 
 
+class ProductShelf(Shelf):
+    """The same of a product: its guard, its stock and its ledger are one statement."""
+
+    room, amount, take_at = "products", "stock", "stock/movements/"
+
+    def taken(self) -> int:
+        """By the stock and by the ledger alike."""
+        movements = self.ask("SELECT count(*) - 1 FROM stock_movements WHERE product_id = %s")
+        assert movements == super().taken()
+        return movements
+
+
+SHELVES: list[type[Shelf]] = [Shelf, ProductShelf]
+
+
 @pytest.fixture
 def shelf(server: Server, headers: dict[str, str]) -> Shelf:
-    return Shelf(server, headers)
+    return SHELVES[-1](server, headers)  # the one that does most at once
 
 
 def kill_workers(server: Server) -> None:
@@ -193,9 +208,9 @@ def test_what_was_committed_when_the_worker_was_killed_is_answered_to_the_retry(
     """Sent by somebody who hears nothing of it."""
     stored = "SELECT count(*) FROM idempotency_keys"
     known = shelf.ask(stored)
-    body = json.dumps(SOLD).encode()
+    body = json.dumps(TAKEN).encode()
     lines = [
-        f"POST {shelf.address}/stock/movements/ HTTP/1.1",
+        f"POST {shelf.taking} HTTP/1.1",
         "Host: localhost",
         "Idempotency-Key: after",
         "Content-Type: application/json",
@@ -252,15 +267,14 @@ def calm(shelf: Shelf, n: int) -> float:
 def test_wherever_a_twin_comes_in_between_it_is_done_once(
     server: Server, beside: App, monkeypatch: pytest.MonkeyPatch, verb: str, meanwhile: Any
 ) -> None:
-    shelf = Shelf(server, headers_of(beside))
+    shelf = SHELVES[-1](server, headers_of(beside))
     twins: list[Answer] = []
     with ThreadPoolExecutor(1) as pool:
         between(
             monkeypatch, keys, verb, lambda: twins.append(pool.submit(shelf.take, "in").result())
         )
         sent = {**shelf.headers, "Idempotency-Key": "in"}
-        path = f"{shelf.address}/stock/movements/"
-        answer = beside.test_client().post(path, json=SOLD, headers=sent)
+        answer = beside.test_client().post(shelf.taking, json=TAKEN, headers=sent)
     [twin] = twins
     assert (twin[0], is_replay(twin)) == meanwhile
     assert answer.status_code == 201

@@ -13,22 +13,33 @@ from flask.testing import FlaskClient
 
 from project.db import db
 from project.http.app import App
-from project.products.models import Product
-from tests.products.make import make_product
+from tests.samples.make import make_sample
+from tests.samples.models import Sample
 
-URL = "/api/v1/products/"
+URL = "/api/v1/samples/"
 NAMES = ["Éclair", "apple", "Banana", "cherry", "äpfel", "Apricot", "banana bread", "Zebra", "éa"]
-SORTS = ["id", "name", "price", "stock", "created_at", "updated_at"]
+SORTS = ["id", "name", "price", "amount", "created_at", "updated_at"]
 ORDERS = [f"{way}{name}" for name in SORTS for way in ("", "-")]
-ORDERS += ["-price,name", "stock,-price", "stock,-id", "-stock,price,-name,id", "price,-updated_at"]
+ORDERS += [
+    "-price,name",
+    "amount,-price",
+    "amount,-id",
+    "-amount,price,-name,id",
+    "price,-updated_at",
+]
 
 
 @pytest.fixture
 def shelf(app: App, isolated: None) -> None:
-    """Nine products with few distinct prices and stocks."""
+    """Nine samples with few distinct prices and amounts."""
     with app.app_context():
         for number, name in enumerate(NAMES):
-            make_product(name=name, price=Decimal(1 + number % 3), stock=number % 2)
+            make_sample(
+                name=name,
+                price=Decimal(1 + number % 3),
+                amount=number % 2,
+                is_active=bool(number % 2),
+            )
         db.session.commit()
 
 
@@ -40,14 +51,14 @@ def get(client: FlaskClient, query: str = "", url: str = URL) -> dict[str, Any]:
     return found
 
 
-def walk(client: FlaskClient, query: str) -> Iterator[dict[str, Any]]:
+def walk(client: FlaskClient, query: str, url: str = URL) -> Iterator[dict[str, Any]]:
     """Every item, page after page by cursor."""
-    page = get(client, query)
+    page = get(client, query, url)
     yield from page["items"]
     for _ in range(60):  # an order that repeats itself would go on for ever
         if page["next_cursor"] is None:
             break
-        page = get(client, f"{query}&cursor={quote(page['next_cursor'])}")
+        page = get(client, f"{query}&cursor={quote(page['next_cursor'])}", url)
         assert (page["total"], page["skip"]) == (None, None)
         assert page["items"]
         yield from page["items"]
@@ -115,14 +126,14 @@ def test_orders_mean_what_they_say(client: FlaskClient) -> None:
     items = get(client, "sort=-price,id")["items"]
     keys = [(-Decimal(item["price"]), item["id"]) for item in items]
     assert keys == sorted(keys)
-    same = [(item["stock"], item["id"]) for item in get(client, "sort=stock")["items"]]
+    same = [(item["amount"], item["id"]) for item in get(client, "sort=amount")["items"]]
     assert same == sorted(same)  # ends with the primary key
     plain = [item["name"] for item in get(client, "sort=name")["items"] if item["name"].isascii()]
     assert plain == sorted(plain, key=str.lower)
 
 
 @pytest.mark.usefixtures("shelf")
-@pytest.mark.parametrize("sort", ["id", "-name", "price", "-stock,price"])
+@pytest.mark.parametrize("sort", ["id", "-name", "price", "-amount,price"])
 def test_rows_that_come_and_go_disturb_no_walk(app: App, client: FlaskClient, sort: str) -> None:
     stay = {item["id"] for item in get(client)["items"]}
     seen: list[int] = []
@@ -130,9 +141,9 @@ def test_rows_that_come_and_go_disturb_no_walk(app: App, client: FlaskClient, so
     for number, item in enumerate(walk(client, f"sort={sort}&limit=1")):
         seen.append(item["id"])
         with app.app_context():
-            new = make_product(name=f"{'aé~'[number % 3]}{number}", price=Decimal(number % 4 + 1))
-            if number >= 4 and not gone and not item["stock"]:  # the very row the cursor stands on
-                db.session.delete(db.session.get_one(Product, gone := item["id"]))
+            new = make_sample(name=f"{'aé~'[number % 3]}{number}", price=Decimal(number % 4 + 1))
+            if number >= 4 and not gone and not item["amount"]:  # the very row the cursor stands on
+                db.session.delete(db.session.get_one(Sample, gone := item["id"]))
             if number % 2:
                 db.session.delete(new)
             db.session.commit()
@@ -169,7 +180,7 @@ def test_a_cursor_carries_the_longest_name(app: App, client: FlaskClient) -> Non
     letters = "😀İß\\\"'%\u0001"
     with app.app_context():
         for number in range(4):
-            make_product(name=(letters * 40)[:250] + str(number))
+            make_sample(name=(letters * 40)[:250] + str(number))
         db.session.commit()
     pages = list(walk(client, "sort=name&limit=1"))
     assert len({item["id"] for item in pages}) == 4
@@ -203,7 +214,7 @@ def test_a_parameter_is_sent_once(client: FlaskClient, name: str) -> None:
 
 @pytest.mark.usefixtures("shelf")
 def test_a_page_and_a_cursor_keep_the_filters(client: FlaskClient) -> None:
-    query = "sort=-name&in_stock=true&price_min=2"
+    query = "sort=-name&active_only=true&price_min=2"
     whole = get(client, query)
     assert whole["total"] == len(whole["items"]) == 3
     assert list(walk(client, f"{query}&limit=1")) == whole["items"]

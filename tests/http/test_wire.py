@@ -14,7 +14,7 @@ from tests.conftest import administration
 from tests.server import Server
 
 LIMIT = 1024 * 1024
-PATH = "/api/v1/products/"
+PATH = "/api/v1/samples/"
 KIND = b"Content-Type: application/json\r\n"
 
 
@@ -53,7 +53,7 @@ def _received(connection: socket.socket) -> Iterator[bytes]:
         pass
 
 
-def product(name: str, size: int = 0) -> bytes:
+def sample(name: str, size: int = 0) -> bytes:
     """A body of exactly this many bytes, filled up with blanks."""
     return json.dumps({"name": name, "price": "1"}).encode().ljust(size)
 
@@ -75,16 +75,16 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
 def test_a_body_may_have_a_mebibyte_and_not_a_byte_more(server: Server) -> None:
     wire = Wire(server)
 
-    full = product("counted", LIMIT)
+    full = sample("counted", LIMIT)
     assert wire.send(full, head=length(full))[0] == 201
-    assert wire.send(*chunks(product("chunked", LIMIT)), head=KIND + CHUNKED)[0] == 201
+    assert wire.send(*chunks(sample("chunked", LIMIT)), head=KIND + CHUNKED)[0] == 201
 
-    over = product("over", LIMIT + 1)
+    over = sample("over", LIMIT + 1)
     for pieces, head in (
         ([over], length(over)),
         ([], KIND + b"Content-Length: 99999999999\r\n"),  # said, so not waited for
         ([*chunks(over)], KIND + CHUNKED),
-        ([*chunks(product("over", 3 * LIMIT))], KIND + CHUNKED),
+        ([*chunks(sample("over", 3 * LIMIT))], KIND + CHUNKED),
         ([*chunks(over, 1000)], KIND + CHUNKED),
     ):
         status, headers, document = wire.send(*pieces, head=head)
@@ -93,7 +93,7 @@ def test_a_body_may_have_a_mebibyte_and_not_a_byte_more(server: Server) -> None:
         assert document["detail"] == "The body is larger than 1048576 bytes."
         assert document["request_id"] == headers["X-Request-Id"]
 
-    small = product("small chunks")
+    small = sample("small chunks")
     assert wire.send(*chunks(small, 1), head=KIND + CHUNKED)[0] == 201
     assert wire.send(*chunks(small), head=CHUNKED)[0] == 415  # no content type
     assert wire.send(b"0\r\n\r\n", head=KIND + CHUNKED)[2]["code"] == "malformed_body"
@@ -119,7 +119,7 @@ def test_a_body_may_have_a_mebibyte_and_not_a_byte_more(server: Server) -> None:
 
 def test_a_body_is_awaited_outside_of_any_transaction(server: Server) -> None:
     token = server.sign_in("slow")["Authorization"].encode()
-    body = product("Slow")
+    body = sample("Slow")
     head = b"POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n" % PATH.encode()
     idle = "SELECT FROM pg_stat_activity WHERE state = 'idle in transaction' AND datname = %s"
     url = make_url(server.environment["DATABASE_URL"])

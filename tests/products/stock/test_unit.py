@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg2
 import pytest
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import text
@@ -18,6 +19,8 @@ from project.products.models import Product
 from project.products.schemas import ProductOut
 from project.products.stock import service as stock
 from tests.db.conftest import Bench, opened, run
+from tests.db.test_verbs import before_second_statement
+from tests.products.make import make_product
 
 LAMP = {"name": "Lamp", "price": 1, "stock": 5}
 
@@ -157,3 +160,25 @@ def test_nothing_is_left_open(bench: Bench) -> None:
         assert driver.get_transaction_status() == TRANSACTION_STATUS_IDLE
         assert (driver.autocommit, driver.first) == (True, "")
     assert rows(bench) == (0, 0, 0)
+
+
+def test_stock_that_arrives_between_two_statements_is_sold(bench: Bench) -> None:
+    plain = bench.url.replace("postgresql+psycopg2", "postgresql")
+    id = bench.post(lambda: make_product(stock=1).id).json["found"]
+    other = psycopg2.connect(plain)
+    try:
+
+        def deliver() -> None:
+            with other, other.cursor() as cursor:
+                cursor.execute("UPDATE products SET stock = 5 WHERE id = %s", [id])
+
+        with (
+            before_second_statement(bench, deliver, after=0),
+            bench.app.app_context(),
+            transaction(),
+        ):
+            stock.adjust(id, -5)
+        with bench.app.app_context():
+            assert fetch(Product, id).stock == 0
+    finally:
+        other.close()
