@@ -25,11 +25,13 @@ This is the first start: there is a superuser now, and this is the only time you
 Sign in:
 
 TOKEN=$(curl -s {url}/api/v1/auth/login -H 'Content-Type: application/json' -d '{{"login": "admin", "password": "{password}"}}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
-
-Create a product:
-
-curl -s {url}/api/v1/products/ -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"name": "Desk lamp", "price": "29.90", "stock": 12}}'
 """  # noqa: E501 - because a line to copy is one line
+TRY = {  # what to do with the token
+    "Look at your account": """curl -s {url}/api/v1/users/me -H "Authorization: Bearer $TOKEN"
+""",
+    "Create a product": """curl -s {url}/api/v1/products/ -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{"name": "Desk lamp", "price": "29.90", "stock": 12}}'
+""",  # noqa: E501 - the same
+}
 
 
 @click.command()
@@ -45,6 +47,8 @@ def welcome() -> None:
     click.echo(STARTED.format(url=url))
     if password is not None:
         click.echo(FIRST.format(url=url, password=password))
+        for what, line in TRY.items():
+            click.echo(f"{what}:\n\n{line.format(url=url)}")
 
 
 def _in_use(port: int) -> bool:

@@ -27,4 +27,4 @@ def test_all_that_was_committed_arrives_though_two_hundred_are_killed(yard: Yard
             print(f"{number} kills, {len(yard.receiver.received)} deliveries", flush=True)
     yard.wait(yard.settled, lease=LEASE.seconds)
     again = yard.judge()
-    print(f"{len(yard.receiver.received) - again} movements, {again} deliveries more than once")
+    print(f"{len(yard.receiver.received) - again} changes, {again} deliveries more than once")

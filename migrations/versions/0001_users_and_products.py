@@ -16,10 +16,16 @@ TRIGRAMS = """
 DO $$ BEGIN
     IF EXISTS (SELECT FROM pg_available_extensions WHERE name = 'pg_trgm') THEN
         CREATE EXTENSION IF NOT EXISTS pg_trgm;
-        CREATE INDEX ix_products_name_trgm ON products USING gin (name gin_trgm_ops);
     END IF;
 EXCEPTION WHEN insufficient_privilege THEN
-    RAISE NOTICE 'No right to create pg_trgm: product search will scan.';
+    RAISE NOTICE 'No right to create pg_trgm: search will scan.';
+END $$
+"""
+TRIGRAMS_OF_PRODUCTS = """
+DO $$ BEGIN
+    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
+        CREATE INDEX ix_products_name_trgm ON products USING gin (name gin_trgm_ops);
+    END IF;
 END $$
 """
 
@@ -49,6 +55,7 @@ def upgrade() -> None:
     op.create_index("ix_products_price", "products", ["price", "id"])
     op.create_index("ix_products_created_at", "products", ["created_at", "id"])
     op.execute(TRIGRAMS)
+    op.execute(TRIGRAMS_OF_PRODUCTS)
 
     op.create_table(
         "users",

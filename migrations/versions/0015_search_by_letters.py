@@ -21,13 +21,16 @@ BEGIN
         pairs[i] := letters[i] || letters[i + 1];
     END LOOP;
     RETURN CASE WHEN shortest = 1 AND whole ~ '[^[:ascii:]]' THEN letters || pairs ELSE pairs END;
-END $$;
+END $$
+"""
+INDEX = """
 CREATE INDEX ix_products_ngrams ON products USING gin (ngrams(lower(name) COLLATE "C", 1))
 """
 
 
 def upgrade() -> None:
     op.execute(NGRAMS)
+    op.execute(INDEX)
 
 
 def downgrade() -> None:

@@ -51,7 +51,7 @@ def transaction() -> Iterator[None]:
         with pool_patience():
             with _keeping() as kept:
                 yield
-            _post(unit)
+            _write_out(unit)
             _commit(unit)
     except Duplicate as refusal:
         abandon()
@@ -131,7 +131,7 @@ def _keeping() -> Iterator[list[Refusal]]:
         kept.append(refusal)
 
 
-def _post(unit: Unit) -> None:
+def _write_out(unit: Unit) -> None:
     """Write what was announced into the outbox: it is there if and only if the change is."""
     if unit.announced:
         db.session.execute(insert(EVENTS).inline(), unit.announced)

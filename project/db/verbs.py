@@ -118,7 +118,7 @@ def _part(q: str, column: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
 
     Trigrams are of the lower case; read for less than three letters they take longer than a scan.
     Pairs are asked for besides: the planner takes both conditions for independent, and so rather
-    looks a term up than walks along all products for what is in none.
+    looks a term up than walks along all rows for what is in none.
     """
     literally = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     pattern = f"%{literally}%"

@@ -13,9 +13,9 @@ class EventOut(Out):
     """Something that has happened."""
 
     id = Int(example=1)
-    type = Text(max=50, example="stock.adjusted")
+    type = Text(max=50, example="user.updated")
     data = Json(
-        example={"product_id": 1, "quantity": -2, "balance_after": 10},
+        example={"user_id": 1, "fields": ["bio"]},
         metadata={"description": "What it is about."},
     )
     actor_id = Int(allow_none=True, example=1)
@@ -41,5 +41,5 @@ class EventQuery(Query):
     after = Int(
         max=INT8, metadata={"description": "The `id` of the last one known; 0 begins anew."}
     )
-    type = Text(min=1, max=50, example="stock.low")
+    type = Text(min=1, max=50, example="user.created")
     limit = Int(min=1, max=100, load_default=100)

@@ -62,8 +62,7 @@ HEADERS = {
     "ETag": _text(
         "The version answered (strong).", '"1-1"', pattern='^"[0-9]+-[0-9]+(-[0-9a-z]+)?"$'
     ),
-    "Location": _text("Where the new item lives.", "/api/v1/products/1", format="uri-reference"),
-    "ContentDisposition": _text("What to call the file.", "attachment; filename=products.csv"),
+    "Location": _text("Where the new item lives.", "/api/v1/users/1", format="uri-reference"),
     "RetryAfter": {
         "description": "Seconds to wait.",
         "schema": {"type": "integer", "minimum": 1},
@@ -105,7 +104,7 @@ class Problem(ma.Schema):
     type = Text(max=255, required=True, dump_only=True, example="/problems/not-found")
     title = Text(max=255, required=True, dump_only=True, example="Not found")
     status = Int(required=True, dump_only=True, example=404)
-    detail = Text(max=1000, required=True, dump_only=True, example="Product with id 9 not found")
+    detail = Text(max=1000, required=True, dump_only=True, example="User with id 9 not found")
     code = Text(max=50, required=True, dump_only=True, example="not_found")
     request_id = Text(max=128, required=True, dump_only=True, example=SOME_ID)
     errors = fields.List(fields.Nested(FieldProblem), dump_only=True)

@@ -2,10 +2,10 @@
 
 @blp.post("/")
 @blp.signed_in
-@blp.arguments(ProductIn)
-@blp.created(ProductOut, at="products.get_product")
+@blp.arguments(SupplierIn)
+@blp.created(SupplierOut, at="suppliers.get_supplier")
 @blp.refuses(Refused)
-def create_product(values): ...
+def create_supplier(values): ...
 """
 
 from __future__ import annotations

@@ -27,6 +27,12 @@ from project.http.schemas import Query, Schema
 log = structlog.get_logger("project")
 
 PARAMETERS = ("format", "neutralise")
+DISPOSITION = {
+    "description": "What to call the file.",
+    "required": True,
+    "schema": {"type": "string"},
+    "example": "attachment; filename=items.csv",
+}
 MEDIA = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 FLAGS = {True: "true", False: "false"}
 
@@ -62,7 +68,7 @@ def documented(out: Schema, names: Sequence[str]) -> Iterator[dict[str, Any]]:
     cells = [FLAGS[cell] if isinstance(cell, bool) else cell for cell in row.values()]
     line = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
     files = {"csv": _line(names) + _line(cells), "ndjson": f"{line}\n"}
-    headers = {"Content-Disposition": "ContentDisposition"}
+    headers = {"Content-Disposition": DISPOSITION}
     for format, file in files.items():
         yield {"content_type": MEDIA[format], "example": file, "headers": headers}
 

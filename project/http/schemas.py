@@ -48,7 +48,7 @@ class Out(Schema):
 class Stored(Out):
     """An item as it is answered: its fields in, all of them there, and what the server adds.
 
-    Write `class ProductOut(Stored, ProductIn)`.
+    Write `class SupplierOut(Stored, SupplierIn)`.
     """
 
     id = Int(example=1)

@@ -13,7 +13,7 @@ class JobOut(Out):
     """Work that happens after the answer: `failed` when it will not be tried again."""
 
     id = Int(example=1)
-    task = Text(max=128, example="products.import")
+    task = Text(max=128, example="mail.send")
     status = Choice(*STATUSES, example="todo")
     attempts = Int(example=0, metadata={"description": "How many have ended."})
     progress = Int(max=100, example=0, metadata={"description": "Percent."})

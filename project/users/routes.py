@@ -1,4 +1,4 @@
-"""/users: one's own account, and everybody's for superusers; profiles has GET /users/{id}."""
+"""/users: one's own account, and everybody's for superusers."""
 
 from __future__ import annotations
 

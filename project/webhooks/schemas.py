@@ -22,7 +22,7 @@ class EventTypes(Value):
     default_error_messages = {
         "invalid": "Must be a list of types of events.",
         "length": "Must hold 1 to {most}.",
-        "type": 'Must hold types such as "stock.low" or "product.*".',
+        "type": 'Must hold types such as "user.created" or "user.*".',
     }
     json_type = "array"
 
@@ -57,10 +57,10 @@ class WebhookIn(Schema):
         example="https://shop.example/hook",
         metadata={"description": "Where deliveries are sent. No user info, no fragment."},
     )
-    description = Text(max=255, allow_none=True, example="Orders more lamps.")
+    description = Text(max=255, allow_none=True, example="Tells the others.")
     event_types = EventTypes(
         allow_none=True,
-        example=["stock.low", "product.*"],
+        example=["user.created", "webhook.*"],
         metadata={"description": "Exact types, or all of a kind by `.*`; null: all types."},
     )
     is_active = StrictBoolean(example=True)
@@ -135,5 +135,5 @@ class DeliveryQuery(Query):
 
     status = Choice(*STATUSES, metadata={"description": "Those in this status."})
     event_type = Text(
-        min=1, max=50, example="stock.low", metadata={"description": "Those of this type."}
+        min=1, max=50, example="user.created", metadata={"description": "Those of this type."}
     )

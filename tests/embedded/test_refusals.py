@@ -129,8 +129,8 @@ def test_a_database_that_cannot_be_made_is_told_in_one_sentence(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cluster = make()
-    monkeypatch.setattr(embedded, "NAME", "select")
-    assert 'syntax error at or near "select"' in sentence(cluster)
+    monkeypatch.setattr(embedded, "NAME", "pg_select")
+    assert 'role name "pg_select" is reserved' in sentence(cluster)
 
 
 @pytest.mark.parametrize("command", [["pg", "status"], ["db", "upgrade"]], ids=" ".join)

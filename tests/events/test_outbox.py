@@ -37,11 +37,11 @@ def test_what_is_announced_is_a_row_with_who_did_it() -> None:
     origin.enter("request-1")
     origin.act(7, "ada")
     with transaction():
-        announce("product.created", product_id=1)
-        announce("stock.adjusted", product_id=1, quantity=-2)
+        announce("lamp.made", lamp_id=1)
+        announce("lamp.lit", lamp_id=1, quantity=-2)
     first, second = db.session.scalars(select(Event).order_by(Event.id))
-    assert (first.type, first.data) == ("product.created", {"product_id": 1})
-    assert (second.type, second.data) == ("stock.adjusted", {"product_id": 1, "quantity": -2})
+    assert (first.type, first.data) == ("lamp.made", {"lamp_id": 1})
+    assert (second.type, second.data) == ("lamp.lit", {"lamp_id": 1, "quantity": -2})
     assert {(each.actor_id, each.actor_name, each.request_id) for each in (first, second)} == {
         (7, "ada", "request-1")
     }
@@ -56,7 +56,7 @@ def test_what_is_only_noted_is_none() -> None:
 
 def test_what_is_rolled_back_is_told_by_nobody() -> None:
     with pytest.raises(Refused):
-        refused(transaction(), "product.created", Refused("no"))
+        refused(transaction(), "lamp.made", Refused("no"))
     assert told() == []
 
 
@@ -78,7 +78,7 @@ def test_a_refusal_that_keeps_its_trace_keeps_its_events() -> None:
 def test_many_are_one_statement(statements: list[str]) -> None:
     with transaction():
         for number in range(50):
-            announce("product.created", product_id=number)
+            announce("lamp.made", lamp_id=number)
     assert len(statements) == 1
     assert len(told()) == 50
 

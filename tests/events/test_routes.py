@@ -14,6 +14,7 @@ from project.db import Event, announce, db, transaction
 from project.events.tasks import purge
 from tests.answers import problem
 from tests.server import Server
+from tests.users.make import PASSWORD
 
 INSERT = "INSERT INTO events (type, data, request_id) VALUES (%s, '{}', 'r')"
 
@@ -35,26 +36,23 @@ def follow(
 
 def test_a_write_is_followed(server: Server, admin: dict[str, str]) -> None:
     _, start = newest(server, admin)
-    made = server.call(
-        "POST", "/api/v1/products/", {"name": "Lamp", "price": "1", "stock": 2}, admin
-    )
-    id = made[1]["id"]
-    server.call("PATCH", f"/api/v1/products/{id}/stock?quantity=-1&reason=sold", None, admin)
-    server.call("PATCH", f"/api/v1/products/{id}/stock?quantity=-5", None, admin)  # refused
-    server.call("DELETE", f"/api/v1/products/{id}", None, admin)
+    ada = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
+    id = server.call("POST", "/api/v1/users/", ada, admin)[1]["id"]
+    server.call("PATCH", f"/api/v1/users/{id}", {"bio": "Counts."}, admin)
+    server.call("PATCH", f"/api/v1/users/{id}", {"username": "admin"}, admin)  # refused
+    server.call("DELETE", f"/api/v1/users/{id}", None, admin)
     status, page, _ = server.call("GET", f"/api/v1/events/?after={start}", None, admin)
     assert status == 200
     assert [each["type"] for each in page["items"]] == [
-        "product.created",
-        "stock.adjusted",
-        "stock.adjusted",
-        "product.deleted",
+        "user.created",
+        "user.updated",
+        "user.deleted",
     ]
-    sold = page["items"][2]
-    assert sold["data"]["quantity"] == -1
-    assert sold["actor_name"] == "admin"
+    changed = page["items"][1]
+    assert changed["data"]["fields"] == ["bio"]
+    assert changed["actor_name"] == "admin"
     assert follow(server, admin, page["next_after"]) == ([], page["next_after"])
-    assert follow(server, admin, start, type="stock.adjusted", limit=1)[0] == ["stock.adjusted"]
+    assert follow(server, admin, start, type="user.updated", limit=1)[0] == ["user.updated"]
 
 
 def newest(server: Server, admin: dict[str, str]) -> tuple[list[Any], Any]:

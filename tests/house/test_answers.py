@@ -201,7 +201,7 @@ def test_webhooks_are_answered_as_documented(api: Documented) -> None:
     assert [item["id"] for item in page["items"]] == [id]
     api.call("get_webhook", id, status=200)
     api.call("get_webhook", id, headers={"If-None-Match": f'"{id}-1"'}, status=304)
-    api.call("patch_webhook", id, json={"event_types": ["stock.*"]}, status=200)
+    api.call("patch_webhook", id, json={"event_types": ["user.*"]}, status=200)
     api.call("rotate_secret", id, status=200)
     sent = api.call("test_webhook", id, status=202)["id"]
     page = api.call("list_deliveries", id, query_string={"status": "pending"}, status=200)
@@ -214,11 +214,10 @@ def test_webhooks_are_answered_as_documented(api: Documented) -> None:
 
 
 def test_pages_by_cursor_are_answered_as_documented(api: Documented) -> None:
-    for name in "AB":
-        api.call("create_product", json={**LAMP, "name": name}, status=201)
-    first = api.call("list_products", query_string={"limit": 1}, status=200)
+    api.call("create_user", json=ADA, status=201)
+    first = api.call("list_users", query_string={"limit": 1}, status=200)
     call = {"limit": 1, "cursor": first["next_cursor"]}
-    assert api.call("list_products", query_string=call, status=200)["total"] is None
+    assert api.call("list_users", query_string=call, status=200)["total"] is None
 
 
 def test_signing_in_and_out_is_answered_as_documented(api: Documented) -> None:
@@ -271,6 +270,16 @@ def test_the_rest_is_answered_as_documented(api: Documented) -> None:
     api.call("healthz", status=200)
 
 
+def test_who_cannot_sign_in_is_refused_with_the_documented_words(api: Documented) -> None:
+    api.refused("login", json={"login": "nobody", "password": PASSWORD}, status=401)
+
+
+def test_a_version_that_is_stale_is_refused_in_words_of_its_kind(api: Documented) -> None:
+    id = api.call("create_user", json=ADA, status=201)["id"]
+    stale = api.call("delete_user", id, headers={"If-Match": '"1-0"'}, status=412)
+    assert stale["detail"] == f'User {id} has changed, its ETag is "{id}-1" now; read it again'
+
+
 def test_rules_refuse_with_the_documented_words(api: Documented) -> None:
     id = api.call("create_product", json=LAMP, status=201)["id"]
     taken = api.call("create_product", json=LAMP, status=400)
@@ -280,7 +289,6 @@ def test_rules_refuse_with_the_documented_words(api: Documented) -> None:
     api.refused("adjust_stock", id, query_string={"quantity": 1}, status=400)
     stale = api.call("delete_product", id, headers={"If-Match": '"1-0"'}, status=412)
     assert stale["detail"] == f'Product {id} has changed, its ETag is "{id}-2" now; read it again'
-    api.refused("login", json={"login": "nobody", "password": PASSWORD}, status=401)
 
 
 def test_what_is_not_there_is_refused_with_the_documented_words(api: Documented) -> None:

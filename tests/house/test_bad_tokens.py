@@ -368,7 +368,9 @@ def test_a_good_token_anywhere_else_is_none(world: World, place: str) -> None:
     change = ELSEWHERE[place](world.tokens["superuser"])
     change["headers"] = {**change.get("headers", {}), "X-Request-Id": "r"}
     for operation in guarded(world.operations):
-        answer = world.call(operation, path=world.path(operation, hidden(operation)), **change)
+        answer = world.call(
+            operation, path=world.path(operation, HIDDEN.get(operation, "")), **change
+        )
         if world.operations[operation]["security"] == [{"bearer": []}]:
             assert (answer.status_code, answer.text) == (401, BODY), operation
             assert answer.headers["WWW-Authenticate"] == ASKED
@@ -377,9 +379,14 @@ def test_a_good_token_anywhere_else_is_none(world: World, place: str) -> None:
             assert '"is_published":false' not in answer.text
 
 
-def hidden(operation: str) -> str:
-    """The kind of thing that only its owner sees."""
-    return "draft" if operation.endswith("_post") else ""
+HIDDEN: dict[str, str] = {  # what is about a kind of thing that only its owner sees
+    "get_post": "draft",
+    "put_post": "draft",
+    "patch_post": "draft",
+    "delete_post": "draft",
+    "publish_post": "draft",
+    "unpublish_post": "draft",
+}
 
 
 @pytest.fixture(scope="module")

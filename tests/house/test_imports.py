@@ -44,11 +44,11 @@ def copy(tmp_path: Path) -> Path:
     ("place", "line", "contract"),
     [
         ("errors.py", "import project.db", "floors"),
-        ("users/service.py", "import project.products.service", "floors"),
-        ("auth/service.py", "import project.products.service", "floors"),
-        ("products/models.py", "import project.products.service", "rooms"),
-        ("products/service.py", "import flask", "services"),
-        ("products/service.py", "import project.http.etag", "services"),
+        ("users/service.py", "import project.auth.service", "floors"),
+        ("auth/service.py", "import project.health.service", "floors"),
+        ("users/models.py", "import project.users.service", "rooms"),
+        ("users/service.py", "import flask", "services"),
+        ("users/service.py", "import project.http.etag", "services"),
     ],
 )
 def test_a_forbidden_import_fails(copy: Path, place: str, line: str, contract: str) -> None:

@@ -10,7 +10,7 @@ from config import NAME, ROOT, TITLE
 from project.mail.message import render
 
 PLACES = [*(ROOT / "project").rglob("*"), *ROOT.glob("*.py")]
-FIRST = "stock" + "room"  # what it was called first: a copy with another title says it nowhere
+FIRST = "moorkcots"[::-1]  # what it was called first: a copy with another title says it nowhere
 
 
 def test_no_other_place_of_the_code_says_it() -> None:

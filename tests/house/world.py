@@ -62,19 +62,19 @@ class World:
 
     def _own(self, owner: User) -> None:
         origin.act(owner.id, owner.username)
-        product, webhook = make_product(stock=12), make_webhook()
         self.things = {
             "user": owner.id,
             "session": self.sessions["owner"],
-            "product": product.id,
             "job": enqueue(laboratory.TELL, told="something").id,
-            "movement": stock.move([{"product_id": product.id, "quantity": 1}]).id,
-            "reservation": reservations.create([{"product_id": product.id, "quantity": 1}], 900).id,
-            "draft": make_post(author=owner, title="A draft").id,
-            "webhook": webhook.id,
-            "delivery": deliveries.test(webhook.id).id,
-            "published": make_post(author=owner, title="Published", is_published=True).id,
         }
+        product = make_product(stock=12)
+        lines = [{"product_id": product.id, "quantity": 1}]
+        self.things |= {"product": product.id, "movement": stock.move(lines).id}
+        self.things |= {"reservation": reservations.create(lines, 900).id}
+        self.things |= {"draft": make_post(author=owner, title="A draft").id}
+        self.things |= {"published": make_post(author=owner, is_published=True).id}
+        webhook = make_webhook()
+        self.things |= {"webhook": webhook.id, "delivery": deliveries.test(webhook.id).id}
         self.reset_token = begun(owner.email)
 
     def headers(self, who: str) -> dict[str, str]:
@@ -91,7 +91,7 @@ class World:
         if "{id}" not in path:
             return path
         kind = path.partition("s/{id}")[0].rpartition("/")[2]
-        path = path.replace("{delivery_id}", str(self.things["delivery"]))
+        path = path.replace("{delivery_id}", str(self.things.get("delivery")))
         return path.replace("{id}", str(self.things[thing or KINDS.get(kind, kind)]))
 
     def method(self, operation: str) -> str:

@@ -1,4 +1,4 @@
-"""Post offices, and notes to send by them."""
+"""Mail servers, and notes to send by them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from project import logs, origin
 from project.mail import transport
 from project.mail.message import TEMPLATES
 from project.mail.transport import Mailer
-from tests.mail.office import CERTIFICATE, NOTES, SENDER, Office, Post
+from tests.mail.office import CERTIFICATE, NOTES, SENDER, Courier, Office
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +28,7 @@ def _notes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Post]:
+def post(monkeypatch: pytest.MonkeyPatch) -> Iterator[Courier]:
     """Opens an office, and mails by it: with this scheme, these credentials, this sender."""
     offices: list[Office] = []
     monkeypatch.setattr(transport, "PATIENCE", 3)

@@ -27,7 +27,7 @@ CERTIFICATES = Path(aiosmtpd.__file__).parent / "tests" / "certs"
 CERTIFICATE = CERTIFICATES / "server.crt"  # signed by itself
 NOTES = DictLoader({"note.txt": "{{ title }}\n\n{{ text }}", "note.html": "<p>{{ text }}"})
 
-Post = Callable[..., tuple["Office", Mailer]]
+Courier = Callable[..., tuple["Office", Mailer]]
 
 logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's: it tells of itself only
 

@@ -24,7 +24,7 @@ from project.jobs.tasks import rescue
 from tests.auth.steps import AUTH, ME, NEW, bearer, found, pair_of, run
 from tests.conftest import SECRET, administration, cloned
 from tests.letters import mailed, read
-from tests.mail.office import SENDER, TEXT, TO, Office, Post
+from tests.mail.office import SENDER, TEXT, TO, Courier, Office
 from tests.server import Server
 from tests.users.make import PASSWORD, begun, make_user
 from tests.work import work
@@ -42,7 +42,7 @@ def ada(app: App, isolated: None) -> int:
 
 
 @pytest.fixture
-def office(app: App, isolated: None, post: Post, monkeypatch: pytest.MonkeyPatch) -> Office:
+def office(app: App, isolated: None, post: Courier, monkeypatch: pytest.MonkeyPatch) -> Office:
     """By which the application mails."""
     office, mailer = post()
     monkeypatch.setitem(app.extensions, "mailer", mailer)
@@ -256,7 +256,7 @@ def posting(postgres: str, template: str, folder: Path, office: Office) -> Itera
 
 
 def test_a_mail_that_was_taken_when_the_worker_died_is_sent_again_under_its_id(
-    postgres: str, template: str, tmp_path: Path, post: Post
+    postgres: str, template: str, tmp_path: Path, post: Courier
 ) -> None:
     """At least once, and whoever reads mail can tell that it is the same."""
     office, _ = post()

@@ -31,8 +31,8 @@ from tests.mail.office import (
     TEXT,
     TO,
     WORD,
+    Courier,
     Office,
-    Post,
     context,
     deliver,
 )
@@ -77,7 +77,9 @@ def tried_again(failure: Undelivered) -> bool:
     return Task("t", int, [1], outside=True).wait(failure, 0) is not None
 
 
-def test_a_mail_arrives_as_it_was_written(post: Post, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_mail_arrives_as_it_was_written(
+    post: Courier, capsys: pytest.CaptureFixture[str]
+) -> None:
     office, mailer = post()
     deliver(mailer)
     [envelope], [message] = office.envelopes, office.messages
@@ -98,7 +100,7 @@ def test_a_mail_arrives_as_it_was_written(post: Post, capsys: pytest.CaptureFixt
     ],
     ids=ascii,
 )
-def test_an_address_may_have_any_letters(post: Post, to: str, utf8: bool) -> None:
+def test_an_address_may_have_any_letters(post: Courier, to: str, utf8: bool) -> None:
     office, mailer = post(enable_SMTPUTF8=True)
     deliver(mailer, to)
     [envelope], [message] = office.envelopes, office.messages
@@ -107,7 +109,7 @@ def test_an_address_may_have_any_letters(post: Post, to: str, utf8: bool) -> Non
 
 
 def test_an_address_the_server_cannot_read_is_logged(
-    post: Post, capsys: pytest.CaptureFixture[str]
+    post: Courier, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office, mailer = post(enable_SMTPUTF8=False)
     fails(mailer, capsys, "r\u00e9n\u00e9@example.org")
@@ -116,7 +118,7 @@ def test_an_address_the_server_cannot_read_is_logged(
     assert event["error"] == "SMTPNotSupportedError"
 
 
-def test_headers_are_ascii_unless_the_server_reads_more(post: Post) -> None:
+def test_headers_are_ascii_unless_the_server_reads_more(post: Courier) -> None:
     """RFC 6532 needs SMTPUTF8; else a name or a subject is encoded as in RFC 2047."""
     for enabled in (True, False):
         sender = "L\u00e4dchen <shop@example.com>"
@@ -129,7 +131,7 @@ def test_headers_are_ascii_unless_the_server_reads_more(post: Post) -> None:
 
 
 @pytest.mark.parametrize("text", [".", "..\n.\n", "x" * 5000, "\u20ac" * 2000, "a\r\nb\rc\nd"])
-def test_a_text_may_look_like_anything(post: Post, text: str) -> None:
+def test_a_text_may_look_like_anything(post: Courier, text: str) -> None:
     office, mailer = post()
     deliver(mailer, text=text)
     [envelope], [message] = office.envelopes, office.messages
@@ -149,7 +151,7 @@ def test_a_text_may_look_like_anything(post: Post, text: str) -> None:
 )
 @pytest.mark.parametrize("at", ["refuses", "complains"])
 def test_what_the_server_refuses_for_good_is_not_tried_again(
-    post: Post, at: str, answer: str, again: bool, capsys: pytest.CaptureFixture[str]
+    post: Courier, at: str, answer: str, again: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office, mailer = post()
     setattr(office, at, answer)
@@ -165,7 +167,7 @@ def test_what_the_server_refuses_for_good_is_not_tried_again(
     assert len(office.envelopes) == 1
 
 
-def signing_office(post: Post, word: str, **settings: Any) -> tuple[Office, Mailer]:
+def signing_office(post: Courier, word: str, **settings: Any) -> tuple[Office, Mailer]:
     """An office that demands a name and a password, and is given this one."""
     user = f"{quote(NAME, safe='')}:{quote(word, safe='')}@"
     made: list[Office] = []
@@ -179,7 +181,7 @@ def signing_office(post: Post, word: str, **settings: Any) -> tuple[Office, Mail
 
 
 def test_credentials_are_used(
-    post: Post, trusting: Callable[[], None], capsys: pytest.CaptureFixture[str]
+    post: Courier, trusting: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     office, mailer = signing_office(post, WORD, tls_context=context())
     trusting()
@@ -190,7 +192,7 @@ def test_credentials_are_used(
 
 
 def test_wrong_credentials_are_logged_without_them_and_tried_again(
-    post: Post, trusting: Callable[[], None], capsys: pytest.CaptureFixture[str]
+    post: Courier, trusting: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Somebody may put the settings right, and the mail is innocent."""
     office, mailer = signing_office(post, "wrong", tls_context=context())
@@ -200,7 +202,7 @@ def test_wrong_credentials_are_logged_without_them_and_tried_again(
     assert office.envelopes == []
 
 
-def test_no_password_is_sent_in_clear(post: Post, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_password_is_sent_in_clear(post: Courier, capsys: pytest.CaptureFixture[str]) -> None:
     """A server that takes passwords but offers no STARTTLS may be somebody in between."""
     office, mailer = signing_office(post, WORD, auth_require_tls=False)
     delayed(mailer, capsys, error="SMTPNotSupportedError")
@@ -209,7 +211,7 @@ def test_no_password_is_sent_in_clear(post: Post, capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("word", ["p\u00e4ss", "\U0001f600", "\x00"])
 def test_a_password_of_any_letters_ends_in_a_mail_or_in_the_log(
-    post: Post, word: str, trusting: Callable[[], None], capsys: pytest.CaptureFixture[str]
+    post: Courier, word: str, trusting: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     office, mailer = signing_office(post, word, tls_context=context())
     trusting()
@@ -221,7 +223,7 @@ def test_a_password_of_any_letters_ends_in_a_mail_or_in_the_log(
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 def test_a_certificate_nobody_vouches_for_is_refused(
-    post: Post, scheme: str, capsys: pytest.CaptureFixture[str]
+    post: Courier, scheme: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And nothing of the mail or the password is sent without it."""
     settings = {"implicit": True} if scheme == "smtps" else {"tls_context": context()}
@@ -232,7 +234,7 @@ def test_a_certificate_nobody_vouches_for_is_refused(
 
 @pytest.mark.parametrize("scheme", ["smtp", "smtps"])
 def test_what_can_be_encrypted_is(
-    post: Post, scheme: str, trusting: Callable[[], None], capsys: pytest.CaptureFixture[str]
+    post: Courier, scheme: str, trusting: Callable[[], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     settings: dict[str, Any] = (
         {"implicit": True}
@@ -247,7 +249,7 @@ def test_what_can_be_encrypted_is(
 
 
 def test_a_name_that_is_not_the_certificate_s_is_refused(
-    post: Post, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    post: Courier, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     office, mailer = post(tls_context=context())
     made = ssl.create_default_context(cafile=CERTIFICATE)
@@ -328,7 +330,7 @@ def test_the_port_of_the_scheme_is_taken_where_none_is_given(
 
 
 def test_the_log_knows_which_request_a_mail_belongs_to(
-    post: Post, capsys: pytest.CaptureFixture[str]
+    post: Courier, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, mailer = post()
     origin.enter("r")

@@ -531,26 +531,32 @@ def test_rights_come_and_go_with_the_next_request(
         assert client.get(ME, headers=ada.headers).status_code == 200
 
 
+OWNED: list[type[Any]] = [Session, RefreshToken, PasswordReset, Post]
+
+
+def own_more(id: int) -> None:
+    """One more of each."""
+    begin(db.session.get_one(User, id))
+    begun("ada@exämple.org")
+    make_post(author_id=id)
+
+
 def test_with_an_account_goes_all_that_belongs_to_it(
     app: App, client: FlaskClient, root: Member, ada: Member
 ) -> None:
-    owned = (Session, RefreshToken, PasswordReset, Post)
-
     def rows() -> list[int]:
         with app.app_context():
-            counts = [select(func.count()).select_from(model) for model in owned]
+            counts = [select(func.count()).select_from(model) for model in OWNED]
             return [db.session.scalar(count) or 0 for count in counts]
 
     before = rows()
     with app.app_context():
-        begin(db.session.get_one(User, ada.id))
-        begun("ada@exämple.org")
-        make_post(author_id=ada.id)
+        own_more(ada.id)
         db.session.commit()
-    assert rows() == [before[0] + 1, before[1] + 1, before[2] + 1, before[3] + 1]
+    assert rows() == [count + 1 for count in before]
     answer = client.delete(f"{URL}{ada.id}", headers=root.headers)
     assert (answer.status_code, answer.data) == (204, b"")
-    assert rows() == [before[0] - 1, before[1] - 1, before[2], before[3]]
+    assert rows() == [before[0] - 1, before[1] - 1, *before[2:]]
     problem(client.get(ME, headers=ada.headers), 401, "unauthorized")
     problem(client.delete(f"{URL}{ada.id}", headers=root.headers), 404, "not_found")
     problem(client.get(f"{URL}{ada.id}", headers=root.headers), 404, "not_found")

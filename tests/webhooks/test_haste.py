@@ -29,7 +29,7 @@ def hook(beside: App) -> Iterator[int]:
             id = make_webhook().id
         with transaction():
             for _ in range(10):
-                announce("stock.low")
+                announce("lamp.low")
         yield id
         with transaction():
             db.session.execute(delete(Webhook))

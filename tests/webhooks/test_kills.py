@@ -22,7 +22,7 @@ def yard(postgres: str, template: str, tmp_path: Path) -> Iterator[Yard]:
         yield yard
 
 
-def test_two_hundred_movements_arrive_though_workers_and_server_are_killed(yard: Yard) -> None:
+def test_two_hundred_changes_arrive_though_workers_and_server_are_killed(yard: Yard) -> None:
     """At any moment; once both workers before they hear an answer, and once before the receiver
     has heard what they say.
     """
@@ -33,7 +33,7 @@ def test_two_hundred_movements_arrive_though_workers_and_server_are_killed(yard:
     yard.wait(yard.settled, lease=1)
     again = yard.judge()
     count = len(yard.receiver.received) - again
-    print(f"{count} movements, {yard.kills} kills, {again} deliveries more than once")
+    print(f"{count} changes, {yard.kills} kills, {again} deliveries more than once")
     assert count >= 150
     assert again >= 1
 

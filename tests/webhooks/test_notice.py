@@ -24,7 +24,7 @@ def end(receiver: Receiver, **creator: Any) -> int:
         ada = make_user(**{"email": "ada@example.org", "is_superuser": True, **creator})
         id = make_webhook(url=receiver.url, description="Orders <lamps>", creator_id=ada.id).id
     with transaction():
-        announce("stock.low")
+        announce("lamp.low")
     with transaction():
         dispatch()
     return id

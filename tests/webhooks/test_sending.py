@@ -30,7 +30,7 @@ DAY = timedelta(days=1)
 
 def happen(*types: str, **data: Any) -> None:
     with transaction():
-        for type in types or ("stock.low",):
+        for type in types or ("lamp.low",):
             announce(type, **data)
 
 
@@ -69,7 +69,7 @@ def types_of(receiver: Receiver) -> list[str]:
 
 def test_what_happened_arrives_signed(receiver: Receiver, send: Send) -> None:
     _, secret = hook(receiver, "/hook?a=b")
-    happen("stock.low", product_id=7, name="Lämpchen")
+    happen("lamp.low", lamp_id=7, name="Lämpchen")
     assert send() == 1
     [came] = receiver.received
     event = db.session.scalars(select(Event)).one()
@@ -77,9 +77,9 @@ def test_what_happened_arrives_signed(receiver: Receiver, send: Send) -> None:
     assert came.id == f"evt_{event.id}"
     assert came.headers["content-type"] == "application/json"
     assert came.document(secret) == {
-        "type": "stock.low",
+        "type": "lamp.low",
         "timestamp": event.created_at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "data": {"product_id": 7, "name": "Lämpchen"},
+        "data": {"lamp_id": 7, "name": "Lämpchen"},
     }
 
 
@@ -109,7 +109,7 @@ def test_what_is_delivered_is_not_sent_again(receiver: Receiver, send: Send) -> 
 def test_what_is_rolled_back_is_never_sent(receiver: Receiver, send: Send) -> None:
     hook(receiver)
     with pytest.raises(Refused), transaction():  # noqa: PT012 — because it raises at the commit
-        announce("stock.low")
+        announce("lamp.low")
         raise Refused("no")
     assert send() == 0
     assert receiver.received == []
@@ -118,30 +118,30 @@ def test_what_is_rolled_back_is_never_sent(receiver: Receiver, send: Send) -> No
 @pytest.mark.parametrize(
     ("wanted", "sent"),
     [
-        (None, ["product.created", "product_x.created", "stock.low", "stock.lower"]),
-        (["stock.low"], ["stock.low"]),
-        (["product.*"], ["product.created"]),
+        (None, ["lamp.low", "lamp.lower", "user.created", "user_x.created"]),
+        (["lamp.low"], ["lamp.low"]),
+        (["user.*"], ["user.created"]),
         (
-            ["stock.*", "product.created", "stock.low"],
-            ["product.created", "stock.low", "stock.lower"],
+            ["lamp.*", "user.created", "lamp.low"],
+            ["lamp.low", "lamp.lower", "user.created"],
         ),
-        (["post.*"], []),
+        (["shelf.*"], []),
     ],
 )
 def test_only_the_types_asked_for_are_sent(
     receiver: Receiver, send: Send, wanted: list[str] | None, sent: list[str]
 ) -> None:
     hook(receiver, event_types=wanted)
-    happen("product.created", "product_x.created", "stock.low", "stock.lower")
+    happen("user.created", "user_x.created", "lamp.low", "lamp.lower")
     send()
     assert sorted(types_of(receiver)) == sent
 
 
 def test_each_webhook_is_told_of_what_it_wants(receiver: Receiver, send: Send) -> None:
     hook(receiver, "/a")
-    hook(receiver, "/b", event_types=["stock.*"])
+    hook(receiver, "/b", event_types=["lamp.*"])
     hook(receiver, "/c", is_active=False)
-    happen("stock.low", "post.created")
+    happen("lamp.low", "shelf.made")
     send()
     assert sorted(each.path for each in receiver.received) == ["/a", "/a", "/b"]
     assert len({each.id for each in receiver.received}) == 2
@@ -153,9 +153,9 @@ def test_what_happened_before_a_webhook_was_made_is_not_sent(
     happen()
     with transaction():
         make_webhook(url=receiver.url, active_since=func.clock_timestamp())
-    happen("stock.high")
+    happen("lamp.high")
     send()
-    assert types_of(receiver) == ["stock.high"]
+    assert types_of(receiver) == ["lamp.high"]
 
 
 def test_without_webhooks_events_are_handed_over_all_the_same(statements: list[str]) -> None:
@@ -174,7 +174,7 @@ def test_handing_over_takes_as_many_statements_for_many_as_for_one(
     for number in (1, 50):
         for _ in range(3):
             hook(receiver)
-        happen(*["stock.low"] * number)
+        happen(*["lamp.low"] * number)
         statements.clear()
         with transaction():
             dispatch()
@@ -196,7 +196,7 @@ def test_a_failure_is_tried_again_with_the_same_bytes_and_id(
 ) -> None:
     receiver.answers = [500, say(302, Location="http://127.0.0.1:1/"), 204]
     _, secret = hook(receiver)
-    happen("stock.low", product_id=7)
+    happen("lamp.low", lamp_id=7)
     assert send() == 1
     found = delivery()
     assert (found.status, found.response_status, found.attempts) == ("pending", 500, 1)
@@ -261,13 +261,13 @@ def test_an_endpoint_that_is_gone_is_disabled_at_once(receiver: Receiver, send: 
         hook(other)
         happen()
         send()
-        assert types_of(other) == ["stock.low", "webhook.disabled"]
+        assert types_of(other) == ["lamp.low", "webhook.disabled"]
         notice = json.loads(other.received[1].body)["data"]
     assert notice == {"webhook_id": gone, "reason": "gone"}
     found = db.session.get_one(Webhook, gone, populate_existing=True)
     assert (found.is_active, found.disabled_reason) == (False, "gone")
     assert found.disabled_at is not None
-    assert types_of(receiver) == ["stock.low"]  # its own end is not told to it
+    assert types_of(receiver) == ["lamp.low"]  # its own end is not told to it
 
 
 def use_up(send: Send) -> None:
@@ -283,7 +283,7 @@ def test_an_endpoint_that_takes_nothing_is_disabled_and_this_is_told(
 ) -> None:
     receiver.answers = [500]
     hook(receiver)
-    happen("stock.low", "stock.lower")
+    happen("lamp.low", "lamp.lower")
     send()
     assert webhook().is_active
     use_up(send)
@@ -301,7 +301,7 @@ def test_an_endpoint_that_took_something_meanwhile_is_not_disabled(
 ) -> None:
     receiver.answers = [500, 204, 500]
     hook(receiver)
-    happen("stock.low", "stock.lower")
+    happen("lamp.low", "lamp.lower")
     send()
     use_up(send)
     assert send() == 1
@@ -343,7 +343,7 @@ def test_what_is_queued_when_a_webhook_is_deactivated_waits(receiver: Receiver, 
     with transaction():
         service.update(id, {"is_active": True}, private=True)
     assert send() == 1
-    assert types_of(receiver) == ["stock.low"]
+    assert types_of(receiver) == ["lamp.low"]
 
 
 def test_resuming_clears_why_it_was_disabled(receiver: Receiver, send: Send) -> None:
@@ -391,7 +391,7 @@ def test_so_many_attempts_for_a_webhook_are_queued_at_once(receiver: Receiver, s
     """Or the endpoint that takes longest would have all the workers."""
     hook(receiver)
     hook(receiver)
-    happen(*["stock.low"] * 10)
+    happen(*["lamp.low"] * 10)
     with transaction():
         dispatch()
     assert sum(each.leased_until is not None for each in deliveries()) == 2 * AT_ONCE
@@ -403,7 +403,7 @@ def test_so_many_attempts_for_a_webhook_are_queued_at_once(receiver: Receiver, s
 
 def test_a_success_is_followed_by_the_next_at_once(app: App, receiver: Receiver) -> None:
     hook(receiver)
-    happen(*["stock.low"] * 10)
+    happen(*["lamp.low"] * 10)
     with transaction():
         dispatch()
     assert work(app) == 10
@@ -412,7 +412,7 @@ def test_a_success_is_followed_by_the_next_at_once(app: App, receiver: Receiver)
 def test_a_failure_lets_others_go_first(app: App, receiver: Receiver) -> None:
     receiver.answers = [500]
     hook(receiver)
-    happen(*["stock.low"] * 10)
+    happen(*["lamp.low"] * 10)
     with transaction():
         dispatch()
     assert work(app) == AT_ONCE
@@ -505,7 +505,7 @@ def signed(came: Any, secret: str) -> bool:
 def test_a_test_arrives_at_this_one_only_be_it_active_or_not(
     client: FlaskClient, superuser: dict[str, str], receiver: Receiver, send: Send
 ) -> None:
-    id, secret = hook(receiver, "/this", is_active=False, event_types=["stock.low"])
+    id, secret = hook(receiver, "/this", is_active=False, event_types=["lamp.low"])
     hook(receiver, "/other")
     client.post(f"/api/v1/webhooks/{id}/test", headers=superuser)
     send()
@@ -521,7 +521,7 @@ def test_a_delivery_is_sent_once_more_by_hand(
 ) -> None:
     receiver.answers = [204, again]
     id, secret = hook(receiver)
-    happen("stock.low", product_id=7)
+    happen("lamp.low", lamp_id=7)
     send()
     path = f"/api/v1/webhooks/{id}/deliveries/{delivery().id}"
     answer = client.post(f"{path}/redeliver", headers=superuser)

@@ -24,12 +24,12 @@ from tests.server import Server
 from tests.users.make import PASSWORD
 from tests.webhooks.receiver import Received, Receiver
 
-SHORT = {"reason": "nobody has so many", "quantity": -1_000_000}
+TAKEN = {"username": "admin"}
 SOON = 300  # seconds in which all must have arrived
 
 
 class Yard:
-    """Two `flask worker` beside a server of two processes, a webhook, and a product to move."""
+    """Two `flask worker` beside a server of two processes, a webhook, and an account to change."""
 
     def __init__(self, server: Server, receiver: Receiver) -> None:
         self.server, self.receiver = server, receiver
@@ -38,8 +38,9 @@ class Yard:
         self.connection.autocommit = True
         self.random = random.Random(5)
         self.kills = 0
-        self.product = self._made("products", name="Lamp", price="1", stock=999_999)["id"]
-        hook = {"url": receiver.url, "event_types": ["stock.adjusted"]}
+        ada = {"username": "ada", "email": "ada@example.org", "password": PASSWORD}
+        self.account = self._made("users", **ada)["id"]
+        hook = {"url": receiver.url, "event_types": ["user.updated"]}
         receiver.secret = self._made("webhooks", **hook)["secret"]
         self.workers: list[subprocess.Popen[bytes]] = []
 
@@ -93,18 +94,18 @@ class Yard:
         self.workers.append(self._start())
 
     def move(self, count: int) -> None:
-        """So many movements at about the same time, every fourth of which is refused."""
+        """So many changes at about the same time, every fourth of which is refused."""
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(self._move, range(count)))
 
     def _move(self, number: int) -> None:
-        body = SHORT if number % 4 == 3 else {"quantity": -1, "reason": "sold"}
-        path = f"/api/v1/products/{self.product}/stock/movements/"
+        body = TAKEN if number % 4 == 3 else {"bio": f"Change {number}."}
+        path = f"/api/v1/users/{self.account}"
         try:
-            status, said, _ = self.server.call("POST", path, body, self.headers)
-            assert status in (201, 400), said
+            status, said, _ = self.server.call("PATCH", path, body, self.headers)
+            assert status in (200, 400), said
         except (OSError, HTTPException):
-            pass  # killed: whether it was done, the ledger knows
+            pass  # killed: whether it was done, the outbox knows
 
     def ask(self, statement: str) -> list[Any]:
         with self.connection.cursor() as cursor:
@@ -112,7 +113,7 @@ class Yard:
             return [row[0] for row in cursor.fetchall()] if cursor.description else []
 
     def round(self, count: int) -> None:
-        """Movements, one of which arrives at least; then a kill at any moment."""
+        """Changes, one of which arrives at least; then a kill at any moment."""
         before = len(self.receiver.received)
         with ThreadPoolExecutor(1) as pool:
             moving = pool.submit(self.move, count)
@@ -139,17 +140,18 @@ class Yard:
         return self.ask(waiting) == [0, 0]
 
     def judge(self) -> int:
-        """Each committed movement has arrived, whole, signed and under one id; and no other."""
+        """Each committed change has arrived, whole, signed and under one id; and no other."""
         arrived: dict[int, list[Received]] = defaultdict(list)
         for each in self.receiver.received:
-            arrived[each.said["data"]["movement_id"]].append(each)
-        kept = self.ask("SELECT id FROM stock_movements WHERE kind = 'adjustment'")
+            arrived[each.said["data"]["version"]].append(each)
+        counted = f"SELECT generate_series(2, version) FROM users WHERE id = {self.account}"
+        kept = self.ask(counted)  # the account's own count of its changes
         assert sorted(arrived) == sorted(kept)
         assert all(len({(each.id, each.body) for each in same}) == 1 for same in arrived.values())
         assert len({same[0].id for same in arrived.values()}) == len(kept)
-        refused = "SELECT count(*) FROM events WHERE data::text LIKE '%1000000%'"
+        refused = "SELECT count(*) FROM events WHERE data::text LIKE '%username%'"
         assert self.ask(refused) == [0]
-        assert all(each.said["data"]["quantity"] == -1 for each in self.receiver.received)
+        assert all(each.said["data"]["fields"] == ["bio"] for each in self.receiver.received)
         return len(self.receiver.received) - len(kept)
 
 
