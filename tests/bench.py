@@ -40,7 +40,7 @@ from flask.testing import FlaskClient
 from psycopg2 import extensions
 from sqlalchemy import event
 
-from config import Config
+from config import NAME, Config
 from project import create_app
 from project.db import db
 from project.db.session import engine_options
@@ -333,7 +333,7 @@ def pgbench(
         given[f"fresh_{script.stem}"] = 1
     command += [f"-D{name}={value}" for name, value in given.items()]
     told = subprocess.run(
-        [*command, "-h", str(cluster.socket), "-U", "stockroom", "stockroom"],
+        [*command, "-h", str(cluster.socket), "-U", NAME, NAME],
         env={**os.environ, "PGOPTIONS": OPTIONS},
         capture_output=True,
         text=True,
@@ -398,7 +398,7 @@ def main() -> None:
         options.error("--rows must be from 1000 to 1000000.")
     if min(seconds, clients, chosen.rounds) < 1:
         options.error("--seconds, --rounds and --clients must be 1 or more.")
-    with tempfile.TemporaryDirectory(prefix="stockroom-bench-") as name, ExitStack() as running:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as running:
         folder = Path(name)
         cluster = Cluster(folder / "data")
         url = cluster.ensure()

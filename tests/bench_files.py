@@ -306,7 +306,7 @@ def main() -> None:
     parser.add_argument("--file", type=Path, help="a CSV file to import, export and import again")
     parser.add_argument("--columns", default="", help="&name_column=…&price_column=…")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="stockroom-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         if chosen.file:
             there_and_back(folder, chosen.file, chosen.columns)

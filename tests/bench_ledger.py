@@ -26,7 +26,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import event
 
-from config import ROOT, Config
+from config import NAME, ROOT, Config
 from project import create_app
 from project.db import db
 from project.embedded import Cluster
@@ -131,8 +131,8 @@ def pgbench(cluster: Cluster, url: str, folder: Path, seconds: int, clients: int
     sql = statement(url.replace("postgresql://", "postgresql+psycopg2://"))
     script.write_text(f"\\set id random(1, {last})\n{sql};\n")
     command = [str(find() / "pgbench"), "-n", "-f", str(script), "-T", str(seconds)]
-    command += ["-c", str(clients), "-j", "2", "-h", str(cluster.socket), "-U", "stockroom"]
-    told = subprocess.run([*command, "stockroom"], capture_output=True, text=True, check=True)
+    command += ["-c", str(clients), "-j", "2", "-h", str(cluster.socket), "-U", NAME]
+    told = subprocess.run([*command, NAME], capture_output=True, text=True, check=True)
     return float(re.findall(r"tps = ([\d.]+)", told.stdout)[0])
 
 
@@ -162,7 +162,7 @@ def main() -> None:
     options.add_argument("--parts", type=int, default=4)
     chosen = options.parse_args()
     catalogue, lines = chosen.catalogue.absolute(), chosen.lines.absolute()
-    with tempfile.TemporaryDirectory(prefix="stockroom-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         cluster = Cluster(folder / "data")
         url = cluster.ensure()

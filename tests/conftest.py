@@ -21,7 +21,7 @@ from flask_migrate import upgrade
 from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
-from config import ROOT, Config
+from config import NAME, ROOT, Config
 from project import create_app
 from project.auth import tokens
 from project.db import Base
@@ -81,7 +81,7 @@ def template(postgres: str) -> str:
     """The name of a database at head, with samples, made once per set of migrations."""
     sources = [*sorted((ROOT / "migrations").rglob("*.py")), Path(samples.__file__)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:10]
-    name = f"stockroom_template_{digest}"
+    name = f"{NAME}_template_{digest}"
     with administration(postgres) as run:
         run("SELECT pg_advisory_lock(7216)")
         if not run("SELECT FROM pg_database WHERE datname = %s AND datistemplate", name):
@@ -96,7 +96,7 @@ def template(postgres: str) -> str:
 @pytest.fixture(scope="session")
 def database_url(postgres: str, template: str) -> Iterator[str]:
     """The database of this process's tests."""
-    with cloned(postgres, template, f"stockroom_test_{os.getpid()}") as url:
+    with cloned(postgres, template, f"{NAME}_test_{os.getpid()}") as url:
         yield url
 
 
@@ -170,7 +170,7 @@ def server(postgres: str, template: str, kind: Any, tmp_path_factory: Any) -> It
     """A real gunicorn with two workers on a database of its own."""
     folder: Path = tmp_path_factory.mktemp("server")
     with (
-        cloned(postgres, template, f"stockroom_{os.getpid()}_{folder.name}") as url,
+        cloned(postgres, template, f"{NAME}_{os.getpid()}_{folder.name}") as url,
         kind[0](url, folder, SECRET) as running,
     ):
         yield running

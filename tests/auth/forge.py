@@ -9,6 +9,7 @@ import json
 import time
 from typing import Any
 
+from config import NAME
 from project.auth.tokens import key_id
 from project.sessions.models import Session
 from tests.conftest import SECRET
@@ -39,7 +40,7 @@ def claims_of(session: Session, **others: Any) -> dict[str, Any]:
     now = int(time.time())
     whose = {"sub": str(session.user_id), "sid": str(session.id), "jti": "j"}
     when = {"iat": now, "nbf": now, "exp": now + 900}
-    return {"iss": "stockroom", "aud": "stockroom", **whose, **when, **others}
+    return {"iss": NAME, "aud": NAME, **whose, **when, **others}
 
 
 def segment(value: Any) -> str:

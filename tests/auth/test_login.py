@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from config import NAME
 from project.db import db, transaction
 from project.http.app import App
 from project.users import passwords
@@ -63,12 +64,12 @@ def test_the_token_claims_what_it_has_to(client: FlaskClient, ada: int) -> None:
     first, second = (pair_of(client)["access_token"] for _ in range(2))
     header = jwt.get_unverified_header(first)
     assert (header["alg"], header["typ"]) == ("HS256", "at+jwt")
-    claims = jwt.decode(first, SECRET, ["HS256"], audience="stockroom", issuer="stockroom")
+    claims = jwt.decode(first, SECRET, ["HS256"], audience=NAME, issuer=NAME)
     assert claims.keys() >= {"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"}
     assert claims["sub"] == str(ada)
     assert claims["exp"] - claims["iat"] == 900
     assert PASSWORD not in first
-    other = jwt.decode(second, SECRET, ["HS256"], audience="stockroom")
+    other = jwt.decode(second, SECRET, ["HS256"], audience=NAME)
     assert claims["jti"] != other["jti"]
 
 
@@ -95,7 +96,7 @@ def test_unknown_wrong_and_inactive_get_the_same_bytes(client: FlaskClient) -> N
     first = answers[0]
     assert (first.status_code, first.content_type) == (401, "application/problem+json")
     assert found(first, 401)["code"] == "wrong_credentials"
-    assert first.headers["WWW-Authenticate"] == 'Bearer realm="stockroom"'
+    assert first.headers["WWW-Authenticate"] == f'Bearer realm="{NAME}"'
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,7 @@ def test_signing_in_begins_a_session(app: App, client: FlaskClient, ada: int) ->
     kept = run(app, "SELECT array_agg(ROW(user_id, user_agent, address)::text) FROM sessions")
     assert len(kept) == 2
     assert kept[1] == f"({ada},curl/8.5.0,127.0.0.1)"  # a proxy nobody trusts is not believed
-    claims = jwt.decode(pair["access_token"], SECRET, ["HS256"], audience="stockroom")
+    claims = jwt.decode(pair["access_token"], SECRET, ["HS256"], audience=NAME)
     assert int(claims["sid"]) == run(app, "SELECT max(id) FROM sessions")
     days = "SELECT expires_at = created_at + interval '30 days' FROM sessions LIMIT 1"
     assert run(app, days) is True

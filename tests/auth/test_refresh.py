@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from config import NAME
 from project.auth import service
 from project.errors import Unauthorized
 from project.http.app import App
@@ -31,7 +32,7 @@ def refused(client: FlaskClient, token: Any) -> dict[str, Any]:
     answer = refresh(client, token)
     problem = found(answer, 401)
     assert answer.content_type == "application/problem+json"
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="stockroom"'
+    assert answer.headers["WWW-Authenticate"] == f'Bearer realm="{NAME}"'
     assert problem.pop("request_id")
     return problem
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from config import NAME
 from project.http.app import App
 from tests.auth.steps import AUTH, ME, alive, bearer, found, pair_of, refresh, run
 from tests.conftest import headers_of
@@ -58,7 +59,7 @@ def test_who_signs_out_everywhere_ends_all_sessions_of_one_s_own(
 def test_who_is_not_signed_in_cannot_sign_out(client: FlaskClient, path: str) -> None:
     answer = client.post(f"{AUTH}/{path}")
     assert found(answer, 401)["code"] == "unauthorized"
-    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="stockroom"'
+    assert answer.headers["WWW-Authenticate"] == f'Bearer realm="{NAME}"'
     assert client.get(f"{AUTH}/{path}").status_code == 405
 
 

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from config import NAME
 from project.auth import tokens
 from project.db import db
 from project.http.app import App
@@ -58,7 +59,7 @@ def refused(client: FlaskClient, header: str | None, url: str = ME) -> str:
     assert answer.content_type == "application/problem+json"
     assert answer.text == BODY
     realm, _, error = answer.headers["WWW-Authenticate"].partition(", ")
-    assert realm == 'Bearer realm="stockroom"'
+    assert realm == f'Bearer realm="{NAME}"'
     return error
 
 

@@ -12,6 +12,7 @@ import psycopg2
 import pytest
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
+from config import NAME
 from project.db import db
 from project.errors import Invalid, Refusal, Unavailable
 from tests.conftest import administration, headers_of
@@ -23,7 +24,7 @@ SETTINGS = {
     "lock_timeout": "2s",
     "idle_in_transaction_session_timeout": "10s",
     "TimeZone": "UTC",
-    "application_name": "stockroom",
+    "application_name": NAME,
     "transaction_isolation": "read committed",
 }
 

@@ -18,6 +18,7 @@ import pytest
 from psycopg2.extensions import make_dsn
 
 import project.embedded
+from config import NAME
 from project.embedded import Cluster
 
 FAST = {"fsync": "off"}
@@ -107,7 +108,7 @@ def ask() -> Callable[..., Any]:
     """The first value that a statement answers, by default in the application's role."""
 
     def answer(cluster: Cluster, statement: str, **other: str) -> Any:
-        to = {"host": str(cluster.socket), "user": "stockroom", "dbname": "stockroom", **other}
+        to = {"host": str(cluster.socket), "user": NAME, "dbname": NAME, **other}
         with closing(psycopg2.connect(make_dsn(port=5432, **to))) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:

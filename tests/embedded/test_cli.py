@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from config import NAME
 from project.embedded import Cluster
 from project.embedded.cli import pg
 
@@ -16,7 +17,7 @@ from project.embedded.cli import pg
 @pytest.fixture
 def flask_pg() -> Callable[[Cluster | None, str], Result]:
     def run(cluster: Cluster | None, command: str) -> Result:
-        app = Flask("stockroom")
+        app = Flask(NAME)
         app.extensions["embedded"] = cluster
         app.cli.add_command(pg)
         return app.test_cli_runner().invoke(args=["pg", command])

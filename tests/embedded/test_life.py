@@ -16,6 +16,7 @@ import psutil
 import psycopg2
 import pytest
 
+from config import NAME
 from project.embedded import Cluster
 from project.embedded.keeper import Keeper, held
 
@@ -271,11 +272,11 @@ def test_a_server_that_dies_while_its_database_is_made_is_waited_for(
 def test_a_missing_database_is_made_again(make: Make, ask: Ask) -> None:
     cluster = make()
     cluster.ensure()
-    ask(cluster, "drop database stockroom", dbname="postgres", user="postgres")
-    ask(cluster, "drop role stockroom", dbname="postgres", user="postgres")
+    ask(cluster, f'drop database "{NAME}"', dbname="postgres", user="postgres")
+    ask(cluster, f'drop role "{NAME}"', dbname="postgres", user="postgres")
     again = make()
     again.ensure()
-    assert ask(again, "select current_database()") == "stockroom"
+    assert ask(again, "select current_database()") == NAME
 
 
 def test_an_initdb_that_was_interrupted_is_begun_again(make: Make) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from config import NAME
 from project.embedded import Cluster, EmbeddedError
 from project.embedded import cluster as embedded
 
@@ -76,7 +77,7 @@ def test_programs_in_a_closed_virtualenv_work_too(
         shutil.copytree(libraries, site / libraries.name)
     (tmp_path / "venv").chmod(0o700)
     monkeypatch.setenv("PG_BIN", str(site / wheel.parent.name / wheel.name / "bin"))
-    monkeypatch.setattr(embedded, "COPIES", Path(f"/var/tmp/stockroom-test-{os.getpid()}"))
+    monkeypatch.setattr(embedded, "COPIES", Path(f"/var/tmp/{NAME}-test-{os.getpid()}"))
     cluster = make()
     try:
         cluster.ensure()

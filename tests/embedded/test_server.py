@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
+from config import NAME
 from project.embedded import Cluster
 
 
@@ -22,16 +23,16 @@ def test_the_url_opens_the_applications_own_database(running: Cluster) -> None:
     engine = create_engine(running.url, poolclass=NullPool)
     with engine.connect() as connection:
         row = connection.execute(text("select current_user, current_database()")).one()
-    assert tuple(row) == ("stockroom", "stockroom")
+    assert tuple(row) == (NAME, NAME)
 
 
 def test_the_applications_role_is_no_superuser_and_may_create_databases(
     running: Cluster, ask: Callable[..., Any]
 ) -> None:
     rights = "select array[rolsuper, rolcreatedb, rolcreaterole, rolcanlogin] from pg_roles"
-    assert ask(running, f"{rights} where rolname = 'stockroom'") == [False, True, False, True]
-    owner = "select pg_get_userbyid(datdba) from pg_database where datname = 'stockroom'"
-    assert ask(running, owner) == "stockroom"
+    assert ask(running, f"{rights} where rolname = '{NAME}'") == [False, True, False, True]
+    owner = f"select pg_get_userbyid(datdba) from pg_database where datname = '{NAME}'"
+    assert ask(running, owner) == NAME
 
 
 @pytest.mark.parametrize("extension", ["pg_trgm", "unaccent"])
@@ -116,7 +117,7 @@ def test_fsync_and_checksums_are_on_by_default(
 
 def test_a_cluster_that_is_not_ensured_touches_nothing(tmp_path: Path) -> None:
     cluster = Cluster(tmp_path / "never" / "made")
-    assert cluster.url.startswith("postgresql+psycopg2://stockroom@/stockroom?host=/tmp/stockroom-")
+    assert cluster.url.startswith(f"postgresql+psycopg2://{NAME}@/{NAME}?host=/tmp/{NAME}-")
     assert cluster.status() | {"running": False, "pid": None, "in_use": False} == cluster.status()
     assert cluster.stop() is False
     cluster.release()

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from config import Config
+from config import NAME, Config
 from project import create_app
 from project.db import db
 from project.embedded import Cluster
@@ -77,7 +77,7 @@ def test_a_schema_of_another_release_is_not_ready(
 def test_a_database_without_this_one_or_this_user_is_not_ready(postgres: str) -> None:
     for url in ("postgresql+psycopg2://x@127.0.0.1:1/x", f"{postgres}&application_name=x"):
         app = create_app(
-            Config(database_url=url.replace("/stockroom?", "/no_such?"), secret_key=SECRET)
+            Config(database_url=url.replace(f"/{NAME}?", "/no_such?"), secret_key=SECRET)
         )
         problem = not_ready(app)
         assert problem["code"] == "unavailable"

@@ -16,6 +16,7 @@ import pytest
 from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
+from config import NAME
 from project.auth.tokens import key_id
 from project.db import db
 from project.sessions.models import Session
@@ -27,7 +28,7 @@ from tests.house.world import Call, World, guarded
 from tests.server import Server
 from tests.users.make import PASSWORD
 
-ASKED = 'Bearer realm="stockroom"'
+ASKED = f'Bearer realm="{NAME}"'
 INVALID = f'{ASKED}, error="invalid_token"'
 STRANGER = "another secret of thirty-two bytes."
 PUBLIC_KEY = (
@@ -39,8 +40,8 @@ JWK = {"kty": "oct", "k": encoded(STRANGER.encode()), "alg": "HS256", "kid": "mi
 FAR = 4_000_000_000
 
 WRONG_CLAIMS: dict[str, list[Any]] = {
-    "iss": [ABSENT, None, "somebody", "Stockroom", "stockroom ", "", 5, ["stockroom"], {}],
-    "aud": [ABSENT, None, "somebody", "stockroo", "", 5, [], ["somebody"], {"stockroom": 1}],
+    "iss": [ABSENT, None, "somebody", NAME.title(), f"{NAME} ", "", 5, [NAME], {}],
+    "aud": [ABSENT, None, "somebody", NAME[:-1], "", 5, [], ["somebody"], {NAME: 1}],
     "sub": [
         *(ABSENT, None, "", "0", "-1", "+1", "1.0", "1e0", " 1", "1\n", "1_0", "\u0661", "\x00"),
         *("admin", "superuser", "9" * 19, 1, True, ["1"], {}),
@@ -59,7 +60,7 @@ WRONG_HEADERS: dict[str, list[Any]] = {
     ],
     "typ": [ABSENT, None, "", "JWT", "rt+jwt", "at+jwt ", 5, []],
     "kid": [ABSENT, None, "", "mine", "../../dev/null", "' OR 1=1 --", 5, [], {}],
-    "crit": [["exp"], ["b64"], ["b64", "x"], ["stockroom"], [], "b64", 5, {}],
+    "crit": [["exp"], ["b64"], ["b64", "x"], [NAME], [], "b64", 5, {}],
     "b64": [False],
 }
 STRANGE_SIGNERS: dict[str, tuple[dict[str, Any], str, str]] = {  # header, key, digest

@@ -15,10 +15,10 @@ from tests.server import Server
 PROGRAM = """
 import sys
 
-from stockroom.api.auth import login
-from stockroom.api.users import create_user, get_me, list_users, patch_user
-from stockroom.client import AuthenticatedClient, Client
-from stockroom.models import LoginIn, Problem, TokenOut, UserIn, UserOut, UserPage, UserPatch
+from generated.api.auth import login
+from generated.api.users import create_user, get_me, list_users, patch_user
+from generated.client import AuthenticatedClient, Client
+from generated.models import LoginIn, Problem, TokenOut, UserIn, UserOut, UserPage, UserPatch
 
 url, user, password = sys.argv[1:]
 token = login.sync(client=Client(base_url=url), body=LoginIn(user, password))
@@ -67,7 +67,7 @@ def program(client: FlaskClient, tmp_path: Path) -> Path:
     document.write_text(json.dumps(client.get("/api/v1/openapi.json").json))
     config = tmp_path / "config.json"
     config.write_text('{"post_hooks": []}')  # else ruff changes types to ones that are wrong
-    files = f"--path={document}", f"--output-path={tmp_path / 'stockroom'}", f"--config={config}"
+    files = f"--path={document}", f"--output-path={tmp_path / 'generated'}", f"--config={config}"
     made = run("openapi-python-client", "generate", "--meta=none", "--fail-on-warning", *files)
     assert made.returncode == 0, made.stdout + made.stderr
     assert "Skipping" not in made.stdout
@@ -77,7 +77,7 @@ def program(client: FlaskClient, tmp_path: Path) -> Path:
 
 
 def test_a_generated_client_is_typed_strictly(program: Path) -> None:
-    cache, package = f"--cache-dir={program.parent / 'cache'}", program.parent / "stockroom"
+    cache, package = f"--cache-dir={program.parent / 'cache'}", program.parent / "generated"
     checked = run("mypy", "--strict", "--config-file=", cache, str(package), str(program))
     assert checked.returncode == 0, checked.stdout
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from config import ROOT
+from config import NAME, ROOT
 from tests.conftest import SECRET, administration, at
 
 ABSENT = "postgresql://nobody:the-password@127.0.0.1:1/nothing"
@@ -38,7 +38,7 @@ def test_a_database_that_is_not_there_is_named_but_not_its_password(command: lis
 
 
 def test_a_database_without_tables_is_told_from_a_bug(postgres: str) -> None:
-    name = f"stockroom_bare_{os.getpid()}"
+    name = f"{NAME}_bare_{os.getpid()}"
     with administration(postgres) as run:
         run(f'CREATE DATABASE "{name}"')
         line = refused(at(postgres, name), *CREATE)

@@ -11,7 +11,7 @@ import pytest
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 
-from config import ROOT, Config
+from config import NAME, ROOT, Config
 from project import create_app
 from project.db import db
 from project.http.app import App
@@ -26,7 +26,7 @@ FROM stock_movements JOIN products ON products.id = product_id ORDER BY stock_mo
 @pytest.fixture
 def empty(postgres: str) -> Iterator[str]:
     """A database without a table."""
-    name = f"stockroom_empty_{os.getpid()}"
+    name = f"{NAME}_empty_{os.getpid()}"
     with administration(postgres) as run:
         run(f'CREATE DATABASE "{name}"')
         yield at(postgres, name)

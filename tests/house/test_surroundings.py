@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from config import ROOT, Config
+from config import NAME, ROOT, Config
 from project import create_app
 from project.db import db
 from tests.conftest import SECRET, administration, at, cloned, migrate
 from tests.server import Server
 
-NAME = "ÄPFEL 日本 😀"
+ODD = "ÄPFEL 日本 😀"
 
 
 def test_a_log_that_cannot_be_written_fails_no_request(
@@ -26,7 +26,7 @@ def test_a_log_that_cannot_be_written_fails_no_request(
 ) -> None:
     (tmp_path / "gunicorn.log").symlink_to("/dev/full")
     with (
-        cloned(postgres, template, f"stockroom_full_{secrets.token_hex(4)}") as url,
+        cloned(postgres, template, f"{NAME}_full_{secrets.token_hex(4)}") as url,
         Server(url, tmp_path, SECRET) as server,
     ):
         token = server.sign_in()
@@ -38,7 +38,7 @@ def test_a_port_in_use_is_told_before_the_password_is(
     postgres: str, template: str, tmp_path: Path
 ) -> None:
     with (
-        cloned(postgres, template, f"stockroom_port_{secrets.token_hex(4)}") as url,
+        cloned(postgres, template, f"{NAME}_port_{secrets.token_hex(4)}") as url,
         socket.create_server(("127.0.0.1", 0)) as taken,
     ):
         port = taken.getsockname()[1]
@@ -59,7 +59,7 @@ def test_a_port_in_use_is_told_before_the_password_is(
 
 @pytest.mark.parametrize("encoding", ["UTF8", "SQL_ASCII"])
 def test_text_survives_a_database_of_this_encoding(postgres: str, encoding: str) -> None:
-    name = f"stockroom_{encoding.lower()}_{secrets.token_hex(4)}"
+    name = f"{NAME}_{encoding.lower()}_{secrets.token_hex(4)}"
     with administration(postgres) as run:
         run(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
         migrate(at(postgres, name))
@@ -67,7 +67,7 @@ def test_text_survives_a_database_of_this_encoding(postgres: str, encoding: str)
         with app.app_context():
             insert = "INSERT INTO users (username, email, hashed_password, full_name) "
             insert += "VALUES ('ada', 'a', '', :name) RETURNING full_name"
-            assert db.session.scalar(text(insert), {"name": NAME}) == NAME
+            assert db.session.scalar(text(insert), {"name": ODD}) == ODD
             db.session.remove()
             db.engine.dispose()
         run(f"DROP DATABASE {name} WITH (FORCE)")

@@ -21,6 +21,7 @@ import psutil
 import psycopg2
 import pytest
 
+from config import NAME
 from project.http.app import App
 from project.http.idempotency import keys
 from tests.auth.steps import at_once
@@ -42,7 +43,7 @@ SWIFT = "--preload --graceful-timeout 2"
 @pytest.fixture(scope="module")
 def server(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[Server]:
     folder: Path = tmp_path_factory.mktemp("haste")
-    name = f"stockroom_haste_{secrets.token_hex(6)}"
+    name = f"{NAME}_haste_{secrets.token_hex(6)}"
     with (
         cloned(postgres, template, name) as url,
         Laboratory(url, folder, SECRET, GUNICORN_CMD_ARGS=SWIFT) as running,

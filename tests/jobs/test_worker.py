@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from config import ROOT
+from config import NAME, ROOT
 from tests.conftest import SECRET, cloned
 from tests.jobs.laboratory import TABLE
 from tests.server import Server
@@ -60,7 +60,7 @@ def until(true: Callable[[], Any], seconds: float = 60) -> None:
 def laboratory(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[Laboratory]:
     folder = tmp_path_factory.mktemp("laboratory")
     with (
-        cloned(postgres, template, f"stockroom_{os.getpid()}_{folder.name}") as url,
+        cloned(postgres, template, f"{NAME}_{os.getpid()}_{folder.name}") as url,
         Laboratory(url, folder, SECRET, LABORATORY="yes") as running,
     ):
         running.sql(TABLE)

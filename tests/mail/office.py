@@ -20,7 +20,7 @@ from project.mail.message import compose
 from project.mail.transport import Mailer
 from tests.server import free_port
 
-TO, SENDER, SUBJECT = "ada@example.org", "Stockroom <shop@example.com>", "A new password"
+TO, SENDER, SUBJECT = "ada@example.org", "The Shop <shop@example.com>", "A new password"
 TEXT = "Dear Ada,\n\n.\n.and a dot\n…\n"
 NAME, WORD = "shop@example.com", "pa:ss@/w"
 CERTIFICATES = Path(aiosmtpd.__file__).parent / "tests" / "certs"

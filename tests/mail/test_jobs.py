@@ -14,7 +14,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from config import Config
+from config import NAME, TITLE, Config
 from project import create_app, mail, origin
 from project.db import db, transaction
 from project.errors import Refused
@@ -67,7 +67,7 @@ def test_who_has_a_new_account_is_welcomed(
     found(client.post("/api/v1/users/", json=bob, headers=superuser), 201)
     first, second = mailed(app)
     assert [each["To"] for each in (first, second)] == [EVE["email"], bob["email"]]
-    assert first["Subject"] == "Welcome to Stockroom"
+    assert first["Subject"] == f"Welcome to {TITLE}"
     assert "eve" in read(first).splitlines()
 
 
@@ -249,7 +249,7 @@ def test_no_transaction_waits_for_the_mail_server(app: App, office: Office) -> N
 @contextmanager
 def posting(postgres: str, template: str, folder: Path, office: Office) -> Iterator[Server]:
     """A place where workers may be started, which mail by this office."""
-    with cloned(postgres, template, f"stockroom_mail_{os.getpid()}") as url:
+    with cloned(postgres, template, f"{NAME}_mail_{os.getpid()}") as url:
         yield Server(
             url, folder, SECRET, MAIL_URL=f"smtp://127.0.0.1:{office.port}", MAIL_FROM=SENDER
         )

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
+from config import TITLE
 from project.mail.message import TEMPLATES, compose, render
 from tests.letters import read
 from tests.mail.office import SENDER, TO
@@ -31,7 +32,7 @@ def test_every_template_is_tried_here() -> None:
 def test_a_mail_has_the_headers_it_needs_once() -> None:
     message = compose("welcome", WORDS["welcome"], sender=SENDER, to=TO, key="welcome.1.abc")
     assert (message["From"], message["To"]) == (SENDER, TO)
-    assert message["Subject"] == "Welcome to Stockroom"
+    assert message["Subject"] == f"Welcome to {TITLE}"
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Message-ID"] == "<welcome.1.abc@example.com>"
     age = datetime.now(UTC) - parsedate_to_datetime(message["Date"])

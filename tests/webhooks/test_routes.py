@@ -19,7 +19,7 @@ from tests.conftest import headers_of
 from tests.webhooks.make import make_webhook
 
 URL = "/api/v1/webhooks/"
-SHOP = "https://shop.example/hook?of=stockroom"
+SHOP = "https://shop.example/hook?of=lamps"
 MEMBERS = ["id", "url", "description", "event_types", "is_active", "version", "created_at"]
 MEMBERS += ["updated_at", "disabled_at", "disabled_reason", "creator_id"]
 Headers = dict[str, str]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from config import NAME
 from project.webhooks import transport
 from project.webhooks.transport import EXCERPT, Reply, post
 from tests.webhooks.receiver import Receiver, say
@@ -33,7 +34,7 @@ def test_it_is_one_plain_request() -> None:
     assert (came.path, came.body) == ("/hook?a=b", b"{}")
     assert came.headers == {
         "host": f"127.0.0.1:{receiver.port}",
-        "user-agent": "Stockroom-Webhooks/1",
+        "user-agent": f"{NAME.title()}-Webhooks/1",
         "accept-encoding": "identity",
         "connection": "close",
         "content-type": "application/json",

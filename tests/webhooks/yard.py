@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import psutil
 
-from config import ROOT
+from config import NAME, ROOT
 from project.webhooks.deliveries import LEASE
 from tests.conftest import SECRET, cloned
 from tests.server import Server
@@ -159,7 +159,7 @@ class Yard:
 def opened(postgres: str, template: str, folder: Path) -> Iterator[Yard]:
     """A yard on a database of its own."""
     with (
-        cloned(postgres, template, f"stockroom_yard_{os.getpid()}") as url,
+        cloned(postgres, template, f"{NAME}_yard_{os.getpid()}") as url,
         Server(url, folder, SECRET, WEBHOOK_PRIVATE_ADDRESSES="true", THREADS="4") as server,
         Receiver() as receiver,
         Yard(server, receiver) as yard,
