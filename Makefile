@@ -37,6 +37,9 @@ bench-ledger: .venv/development  ## a year of invoice lines through the ledger: 
 bench-files: .venv/development  ## how long large files take in and out, and how much memory: FILE=… COLUMNS=… for one of yours
 	$(PY) -m tests.bench_files $(if $(FILE),--file $(FILE) --columns '$(COLUMNS)')
 
+projects: .venv/development  ## begin projects and run all tests of each, half an hour
+	$(PY) -m tests.projects
+
 lock: .venv/development  ## renew both locks from their .in files
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements.in -o requirements.txt
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements-dev.in -o requirements-dev.txt
@@ -57,4 +60,4 @@ lock: .venv/development  ## renew both locks from their .in files
 	@$(INSTALL) requirements-dev.txt
 	@touch $@
 
-.PHONY: run test lint format fuzz soak bench bench-ledger bench-files lock
+.PHONY: run test lint format fuzz soak bench bench-ledger bench-files projects lock

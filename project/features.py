@@ -31,6 +31,7 @@ from project.products.stock import cli as stock_cli
 from project.products.stock import routes as stock
 from project.profiles import routes as profiles
 from project.reservations import routes as reservations
+from project.scaffold import cli as scaffold
 from project.sessions import routes as sessions
 from project.uploads import tasks as uploads_tasks
 from project.users import cli as users_cli
@@ -73,5 +74,6 @@ ROOMS = (
     Room(tasks=mail_tasks),
     Room(tasks=sweeping),
     Room(commands=embedded.pg),
+    Room(commands=scaffold.new),
     Room(commands=welcome),
 )

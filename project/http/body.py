@@ -39,7 +39,7 @@ def arguments(req: Request, schema: ma.Schema, location: str) -> dict[str, Any]:
 
 @lru_cache(RECENT)
 def _asked(schema: ma.Schema, text: str) -> Mapping[str, Any]:
-    """The same text means the same again; to read it takes longer than to look a product up."""
+    """The same text means the same again; to read it takes longer than to look a row up."""
     return load(schema, _query(text), "query")
 
 

@@ -96,7 +96,7 @@ def once(view: View, operation: str, group: str) -> View:
 def _key(group: str) -> str | None:
     """The key sent, if any; raises KeyRequired and KeyMalformed."""
     key = request.environ.get("HTTP_IDEMPOTENCY_KEY")
-    if key is None and group and current_app.config["REQUIRE_IDEMPOTENCY_KEY"] == group:
+    if key is None and group and current_app.config.get("REQUIRE_IDEMPOTENCY_KEY") == group:
         raise KeyRequired
     if key is not None and not re.fullmatch(KEY, key):
         raise KeyMalformed

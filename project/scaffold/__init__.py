@@ -1,0 +1,1 @@
+"""What begins something new: a project of one's own."""

@@ -1,0 +1,154 @@
+"""Texts without what speaks of rooms that are left out: of a list its item, else its paragraph."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+FLOOR = r"([a-z]+(?: \| [a-z]+)+) {2,}"  # of a list of who stands above whom
+COLUMN = 42  # where it says what they are
+
+
+def markdown(text: str, words: re.Pattern[str]) -> str:
+    """Without paragraphs, items, rows and lines of listings; a section that is empty then goes."""
+    left = [rest for block in _sections(_blocks(text), words) if (rest := _block(block, words))]
+    kept = [
+        block for block, after in zip(left, [*left[1:], ""], strict=True) if not _bare(block, after)
+    ]
+    return "\n\n".join(kept) + "\n"
+
+
+def _blocks(text: str) -> list[str]:
+    """What blank lines separate, but for those in a listing."""
+    found: list[str] = []
+    for block in re.split(r"\n{2,}", text.strip()):
+        if found and found[-1].count("```") % 2:
+            found[-1] += f"\n\n{block}"
+        else:
+            found.append(block)
+    return found
+
+
+def _sections(blocks: list[str], words: re.Pattern[str]) -> Iterator[str]:
+    """The blocks, without those below a heading that speaks."""
+    under = 0
+    for block in blocks:
+        level = len(block) - len(block.lstrip("#"))
+        if level and (not under or level <= under):
+            under = level if words.search(block) else 0
+        if not under:
+            yield block
+
+
+def _block(block: str, words: re.Pattern[str]) -> str:
+    if not words.search(block):
+        return block
+    lines = block.split("\n")
+    if block.startswith("```") and any(re.match(FLOOR, line) for line in lines):
+        rest = [_floor(line, words) for line in lines[1:-1]]
+        return "\n".join([lines[0], *filter(None, rest), lines[-1]])
+    if block.startswith("```sh"):
+        rest = [line for line in lines[1:-1] if not words.search(line)]
+        return "\n".join([lines[0], *rest, lines[-1]]) if any(rest) else ""
+    if block.startswith("|"):
+        rest = [line for line in lines[2:] if not words.search(line)]
+        return "\n".join([*lines[:2], *rest]) if rest else ""
+    if re.match(r"([-*]|\d+\.) ", block):
+        items = re.split(r"\n(?=(?:[-*]|\d+\.) )", block)
+        return "\n".join(item for item in items if not words.search(item))
+    return ""
+
+
+def _floor(line: str, words: re.Pattern[str]) -> str:
+    """The same names but for those."""
+    floor = re.match(FLOOR, line)
+    if floor is None or not words.search(line):
+        return line
+    names = [name for name in floor[1].split(" | ") if not words.search(name)]
+    return f"{' | '.join(names):<{COLUMN}}{line[floor.end() :]}" if names else ""
+
+
+def _bare(block: str, after: str) -> bool:
+    """A heading, or a sentence that announces something, before nothing of its own."""
+    if block.startswith("#"):
+        level = len(block.split(" ")[0])
+        return not after or (after.startswith("#") and len(after.split(" ")[0]) <= level)
+    return block.endswith(":") and not after.startswith(("```", "- ", "1. ", "|"))
+
+
+def idle(text: str, house: Path) -> set[str]:
+    """The targets of a Makefile that run what is not there."""
+    return {
+        target.partition(":")[0]
+        for target in text.split("\n\n")
+        for module, pattern in re.findall(r"-m (tests\.\w+)|(tests/[\w*]+\.py)", target)
+        if not any(house.glob(pattern or f"{module.replace('.', '/')}.py"))
+    }
+
+
+def makefile(text: str, names: set[str]) -> str:
+    """Without these targets."""
+    targets = text.split("\n\n")
+    left = [target for target in targets if target.partition(":")[0] not in names]
+    phony = re.compile(rf" ({'|'.join(map(re.escape, names))})(?= |$)", re.MULTILINE)
+    return "\n\n".join(
+        phony.sub("", target) if target.startswith(".PHONY") and names else target
+        for target in left
+    )
+
+
+def contracts(text: str, project: Path) -> str:
+    """pyproject.toml with the import contracts of the rooms that are there."""
+    there = {path.stem for path in project.rglob("*.py")} | {
+        path.parent.name for path in project.rglob("__init__.py")
+    }
+    containers = {".".join(path.parent.parts) for path in _relative(project)}
+    text = re.sub(
+        r"^containers = \[(\"project\..*)\]$",
+        lambda found: "containers = [{}]".format(
+            ", ".join(it for it in found[1].split(", ") if it.strip('"') in containers)
+        ),
+        text,
+        flags=re.MULTILINE,
+    )
+    lines = []
+    for line in text.split("\n"):
+        quoted = re.fullmatch(r'    "(.+)",', line)
+        if quoted is None:
+            lines.append(line)
+        elif quoted[1].startswith("project."):
+            last = quoted[1].split(".")
+            module = ".".join(last) in containers | _modules(project)
+            if module or (last[1] == "*" and last[2] in there) or last[1:] == ["http"]:
+                lines.append(line)
+        elif re.fullmatch(r"[(a-z_)| ]+", quoted[1]):
+            parts = [part for part in quoted[1].split(" | ") if part.strip("()") in there]
+            if parts:
+                lines.append(f'    "{" | ".join(parts)}",')
+            elif quoted[1] in (
+                "flask",
+                "flask_jwt_extended",
+                "flask_smorest",
+                "marshmallow",
+                "werkzeug",
+            ):
+                lines.append(line)
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _relative(project: Path) -> list[Path]:
+    return [path.relative_to(project.parent) for path in project.rglob("__init__.py")]
+
+
+def _modules(project: Path) -> set[str]:
+    paths = (path.relative_to(project.parent) for path in project.rglob("*.py"))
+    return {".".join(path.with_suffix("").parts) for path in paths}
+
+
+def paragraphs(text: str, words: re.Pattern[str]) -> str:
+    """Without the paragraphs that speak of them."""
+    kept = (part for part in text.rstrip("\n").split("\n\n") if not words.search(part))
+    return "\n\n".join(kept) + "\n"
