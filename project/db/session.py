@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from json import JSONEncoder
 from threading import local
 from typing import Any
 
@@ -47,6 +48,7 @@ SERVER_SETTINGS = {
 }
 
 BEGIN = "BEGIN; "
+COMPACT = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 class Own(local):
@@ -185,6 +187,7 @@ def engine_options(pool_size: int) -> dict[str, Any]:
         "max_overflow": 0,
         "pool_timeout": 3,
         "pool_use_lifo": True,  # the one used last is the one whose plans and caches are warm
+        "json_serializer": COMPACT.encode,  # as documents are written: what is kept is answered
         "hide_parameters": True,  # a logged statement must not tell what was in it
         "connect_args": {
             "connection_factory": Driver,

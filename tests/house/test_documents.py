@@ -5,18 +5,21 @@ from __future__ import annotations
 import inspect
 import json
 import re
+import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import Select, select
+from sqlalchemy import DATE, JSON, NUMERIC, TEXT, UUID, Select, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import selectinload
 
 from project.db import UNKNOWN, Lookup, db
 from project.http import documents, orders, pages
 from project.http.app import App
+from project.http.fields import Date, Money, Numeric, Object, Timestamp, Uuid, Value
 from project.products.models import MAX_STOCK
 from project.products.stock import service as stock
 from project.reservations import service as reservations
@@ -129,3 +132,25 @@ def test_every_page_is_written_as_its_schema_would(app: App, everything: None, l
         members["next_cursor"] = json.loads(page)["next_cursor"]
         assert (members["next_cursor"] is None) == (len(rows) <= limit)
         assert page == dumped(whole().dump(members)), endpoint
+
+
+KINDS: list[tuple[Value, Any, list[Any]]] = [
+    (Date(), DATE(), [date(1, 1, 1), date(2024, 2, 29), date(9999, 12, 31)]),
+    (Timestamp(), TIMESTAMP(timezone=True), list(INSTANTS)),
+    (Uuid(), UUID(), [uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)]),
+    (Numeric(12, 3), NUMERIC(12, 3), [Decimal(n) for n in ("0", "-0.001", "999999999.999", "5")]),
+    (Money(), NUMERIC(10, 2), [Decimal("0.01"), Decimal("-5"), Decimal("99999999.99")]),
+    (Object(), JSON(none_as_null=True), [{}, {"z": [1.1, None], "a": {"ß": 10**40}, "": 1e300}]),
+    (Object(), JSON(none_as_null=True), [{text: text} for text in ODD]),
+]
+
+
+@pytest.mark.parametrize(("field", "kind", "values"), KINDS, ids=str)
+def test_every_field_is_written_as_it_would_be_dumped(
+    context: None, field: Value, kind: Any, values: list[Any]
+) -> None:
+    """Also those that no room of ours has yet."""
+    for value in [*values, None]:
+        row = select(field.sql(cast(literal(value, kind), kind)).label("it")).subquery("row")
+        written = db.session.scalar(select(cast(func.row_to_json(row.table_valued()), TEXT)))
+        assert written == dumped({"it": field._serialize(value, "it", None)})

@@ -5,14 +5,25 @@ In JSON a number is a number; in a query string or a CSV cell it is spelled in d
 says which by `spelled`.
 """
 
-from project.http.fields.documents import Json, Many
-from project.http.fields.instants import Timestamp, spell
-from project.http.fields.numbers import Ids, Int, Money, StrictBoolean
-from project.http.fields.text import Choice, Email, Note, Secret, Text, stored_address
+from project.http.fields.documents import Json, Many, Object
+from project.http.fields.instants import Date, Timestamp, spell
+from project.http.fields.numbers import Ids, Int, Money, Numeric, StrictBoolean
+from project.http.fields.text import (
+    Choice,
+    Email,
+    Note,
+    Secret,
+    Slug,
+    Text,
+    Url,
+    Uuid,
+    stored_address,
+)
 from project.http.fields.value import Message, Value
 
 __all__ = [
     "Choice",
+    "Date",
     "Email",
     "Ids",
     "Int",
@@ -21,10 +32,15 @@ __all__ = [
     "Message",
     "Money",
     "Note",
+    "Numeric",
+    "Object",
     "Secret",
+    "Slug",
     "StrictBoolean",
     "Text",
     "Timestamp",
+    "Url",
+    "Uuid",
     "Value",
     "spell",
     "stored_address",

@@ -1,7 +1,9 @@
-"""Lists of documents."""
+"""Documents within documents."""
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
@@ -14,6 +16,39 @@ class Json(Value):
 
     def describe(self) -> dict[str, Any]:
         return {} if self.example is None else {"examples": [self.example]}
+
+
+class Object(Value):
+    """A JSON object, kept as it was sent: the column is `JSON`, since `JSONB` spells it anew.
+
+    Numbers with a fraction are kept as what most programs make of them, a float.
+    """
+
+    default_error_messages = {
+        "invalid": "Must be a JSON object.",
+        "too_large": "Must hold no number beyond 1.7e308.",
+    }
+    json_type = "object"
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise self.make_error("invalid")
+        kept: dict[str, Any] = self._kept(value)
+        return kept
+
+    def _kept(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: self._kept(inner) for name, inner in value.items()}
+        if isinstance(value, list):
+            return [self._kept(inner) for inner in value]
+        if not isinstance(value, Decimal):
+            return value
+        if math.isinf(number := float(value)):
+            raise self.make_error("too_large")
+        return number
+
+    def limits(self) -> dict[str, Any]:
+        return {"additionalProperties": True}
 
 
 class _Each(fields.Nested):

@@ -1,8 +1,9 @@
-"""Instants."""
+"""Instants and days."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Text, func, literal_column
@@ -44,3 +45,23 @@ class Timestamp(Value):
 def spell(instant: datetime) -> str:
     """An instant as every document writes it."""
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Date(Value):
+    """A day of the calendar: ISO 8601, as `2026-11-22`."""
+
+    default_error_messages = {"invalid": "Must be a date such as 2026-11-22."}
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else value.isoformat()
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> date:
+        try:
+            if not isinstance(value, str) or not re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+                raise ValueError("no day is spelled like this")
+            return date.fromisoformat(value)
+        except ValueError:
+            raise self.make_error("invalid") from None
+
+    def limits(self) -> dict[str, Any]:
+        return {"format": "date"}

@@ -1,4 +1,4 @@
-"""Whole numbers, amounts of money, and yes or no."""
+"""Whole numbers, numbers with decimals, amounts of money, and yes or no."""
 
 from __future__ import annotations
 
@@ -105,59 +105,90 @@ class StrictBoolean(Value):
         return "(true|false)"
 
 
-class Money(Value):
-    """An amount of at most two decimals, as string or number; answered as a string with two."""
+class Numeric(Value):
+    """A number with at most `places` decimals, as string or number; answered as a string with all.
+
+    digits: how many a number has at most, those behind the point among them; 15 go through a float.
+    """
 
     default_error_messages = {
-        "invalid": 'Must be an amount such as "29.90".',
-        "decimals": "Must have at most two decimals.",
+        "invalid": 'Must be a number such as "1.5".',
+        "decimals": "Must have at most {places} decimals.",
         "out_of_range": "Must be between {min} and {max}.",
     }
 
-    def __init__(self, *, min: Decimal = PENNY, max: Decimal = MOST, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        digits: int,
+        places: int,
+        *,
+        min: Decimal | None = None,
+        max: Decimal | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
-        self.min, self.max = min, max
+        self.whole, self.places = digits - places, places
+        self.step = Decimal(1).scaleb(-places)
+        most = Decimal(10) ** self.whole - self.step
+        self.min, self.max = -most if min is None else min, most if max is None else max
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
-        return None if value is None else f"{value:.2f}"
+        return None if value is None else f"{value:.{self.places}f}"
 
     def sql(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        exact = getattr(column.type, "scale", None) == 2  # as they are kept
-        return cast(column if exact else func.round(column, 2), SqlText)
+        exact = getattr(column.type, "scale", None) == self.places  # as they are kept
+        return cast(column if exact else func.round(column, self.places), SqlText)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
             raise self.make_error("invalid")
         if isinstance(value, str) and not re.fullmatch(r"-?[0-9]{1,40}(\.[0-9]{1,40})?", value):
             raise self.make_error("invalid")
-        amount = Decimal(value)
-        if not self.min <= amount <= self.max:
+        number = Decimal(value)
+        if not self.min <= number <= self.max:
             raise self.make_error("out_of_range", min=self.min, max=self.max)
-        if amount != round(amount, 2):
-            raise self.make_error("decimals")
-        return round(amount, 2)
+        if number != round(number, self.places):
+            raise self.make_error("decimals", places=self.places)
+        return round(number, self.places) + 0  # which is what makes 0.00 of -0.00
+
+    def describe(self) -> dict[str, Any]:
+        described = super().describe()
+        if self.dump_only or self.spelled:
+            return described
+        limits = {"minimum": float(self.min), "maximum": float(self.max)}
+        number = {"type": "number", **limits, "multipleOf": float(self.step)}
+        string = {"type": "string", "pattern": described.pop("pattern")}
+        described.pop("type")
+        null = [{"type": "null"}] if self.allow_none else []
+        return {"anyOf": [string, number, *null], **described}
+
+    def limits(self) -> dict[str, Any]:
+        sign = "-?" if self.min < 0 else ""
+        if self.dump_only:
+            return {"pattern": rf"^{sign}[0-9]+\.[0-9]{{{self.places}}}$"}
+        nonzero = r"(?!0+(\.0+)?$)" if self.min > 0 else ""
+        whole, fraction = f"[0-9]{{1,{self.whole}}}", rf"\.[0-9]{{1,{self.places}}}"
+        return {
+            "pattern": rf"^{nonzero}{sign}0{{0,32}}{whole}({fraction}0{{0,{40 - self.places}}})?$"
+        }
+
+
+class Money(Numeric):
+    """An amount of at most two decimals, as string or number; answered as a string with two."""
+
+    default_error_messages = {
+        "invalid": 'Must be an amount such as "29.90".',
+        "decimals": "Must have at most two decimals.",
+    }
+
+    def __init__(self, *, min: Decimal = PENNY, max: Decimal = MOST, **kwargs: Any) -> None:
+        super().__init__(10, 2, min=min, max=max, **kwargs)
 
     def plain(self) -> str:
         if self.min > PENNY:
             return NOTHING
         above = NOT_ZERO if self.min > 0 else ""
         return rf"{above}({_digits(self.max)}(?:\.[0-9]{{1,2}})?)"
-
-    def describe(self) -> dict[str, Any]:
-        described = super().describe()
-        if self.dump_only or self.spelled:
-            return described
-        number = {"type": "number", "minimum": float(self.min), "maximum": float(self.max)}
-        string = {"type": "string", "pattern": described.pop("pattern")}
-        described.pop("type")
-        null = [{"type": "null"}] if self.allow_none else []
-        return {"anyOf": [string, {**number, "multipleOf": 0.01}, *null], **described}
-
-    def limits(self) -> dict[str, Any]:
-        if self.dump_only:
-            return {"pattern": r"^[0-9]+\.[0-9]{2}$"}
-        nonzero = r"(?!0+(\.0+)?$)" if self.min > 0 else ""
-        return {"pattern": rf"^{nonzero}0{{0,32}}[0-9]{{1,8}}(\.[0-9]{{1,2}}0{{0,38}})?$"}
 
 
 def _digits(most: int | Decimal) -> str:

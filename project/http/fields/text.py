@@ -1,4 +1,4 @@
-"""Strings: text, passwords, e-mail addresses."""
+"""Strings: text, passwords, e-mail and web addresses, UUIDs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import unicodedata
 from itertools import groupby
 from typing import Any
+from uuid import UUID
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -14,6 +15,9 @@ from project.http.fields.value import NOTHING, Value
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")  # NUL and lone surrogates
 NFC_SHRINKS = 4  # a letter and three marks can become one character, but not more
 MARKS = 30  # in a row (UAX 15 section 13): normalising takes time in the square of their number
+
+URL = r"https?://[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?([/?#][!-~]*)?"
+UUID_SPELLED = "[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 
 # Letters, signs and ideographs of which no two become another when normalised, and that are no
 # marks: most of what is written in Latin, Cyrillic, Chinese and Japanese.
@@ -79,7 +83,9 @@ class Text(Value):
             return {}
         least = {"minLength": self.min} if self.min else {}
         visible = r"[^\s\x00][^\x00]*" if self.min else ""
-        seen = self.pattern or rf"[^\x00]*{visible}"
+        if self.min > 1:  # what is trimmed does not count
+            visible = r"[^\s\x00][^\x00]*[^\s\x00]"
+        seen = self.pattern or (visible if self.min > 1 else rf"[^\x00]*{visible}")
         return {"maxLength": self.max, **least, "pattern": f"^{seen}$"}
 
 
@@ -114,6 +120,42 @@ class Choice(Value):
 
     def limits(self) -> dict[str, Any]:
         return {"enum": [*self.words, *([None] if self.allow_none else [])]}
+
+
+class Slug(Text):
+    """A name for addresses: lower-case letters and digits, with single hyphens in between."""
+
+    def __init__(self, *, max: int = 100, **kwargs: Any) -> None:
+        allowed = "letters a-z and digits, with single hyphens in between"
+        pattern = "[a-z0-9]+(-[a-z0-9]+)*"
+        super().__init__(min=1, max=max, pattern=pattern, allowed=allowed, **kwargs)
+
+
+class Url(Text):
+    """The address of a page, in ASCII."""
+
+    def __init__(self, *, max: int = 2000, **kwargs: Any) -> None:
+        allowed = "http:// or https://, a host, perhaps a port, a path and a query, in ASCII"
+        super().__init__(min=1, max=max, pattern=URL, allowed=allowed, **kwargs)
+
+
+class Uuid(Value):
+    """A UUID in its usual spelling, answered in lower case."""
+
+    default_error_messages = {
+        "invalid": "Must be a UUID such as 3f2b8c1e-9d4a-4b6f-8a17-5c0d2e7f9b31.",
+    }
+
+    def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else str(value)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> UUID:
+        if not isinstance(value, str) or not re.fullmatch(UUID_SPELLED, value):
+            raise self.make_error("invalid")
+        return UUID(value)
+
+    def limits(self) -> dict[str, Any]:
+        return {"format": "uuid"}
 
 
 class Secret(Text):
