@@ -68,6 +68,13 @@ class Conflict(Refusal):
     code = "conflict"
 
 
+class InUse(Conflict):
+    """What others refer to cannot be deleted."""
+
+    code = "in_use"
+    sentence = "Others still refer to it; change or delete those first."
+
+
 class Stale(Refusal):
     """Somebody else was faster: the version asked for is no longer the current one."""
 

@@ -2,6 +2,7 @@
 
 from project.db.copying import copy_in
 from project.db.counts import UNKNOWN, Counts, count
+from project.db.filters import Filter, at_least, at_most, equals, narrowed
 from project.db.models import HYPHEN, Base, Id, Instant, Item, Tagged, ngrams, tag_of
 from project.db.outbox import Event, announced, told
 from project.db.prepared import Prepared, Spoken, ask, form
@@ -49,6 +50,7 @@ __all__ = [
     "Base",
     "Counts",
     "Event",
+    "Filter",
     "Id",
     "Instant",
     "Item",
@@ -65,16 +67,20 @@ __all__ = [
     "announced",
     "aside",
     "ask",
+    "at_least",
+    "at_most",
     "attempt",
     "copy_in",
     "count",
     "db",
+    "equals",
     "fetch",
     "form",
     "lift_limits",
     "locked",
     "matching",
     "named",
+    "narrowed",
     "ngrams",
     "note",
     "probe",

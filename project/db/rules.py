@@ -10,16 +10,17 @@ from functools import cache
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Engine, Select, Table, event, select
+from sqlalchemy import Engine, Select, Table, Text, cast, event, literal, select
 from sqlalchemy.engine import ExceptionContext
 
 from project.db.models import Base
-from project.errors import Contended, Invalid, Refusal, Refused, Unavailable
+from project.errors import Contended, InUse, Invalid, Refusal, Refused, Unavailable
 
 BUSY = ("55P03", "57014", "40")  # lock and statement timeouts, other rollbacks
 CONTENDED = ("40001", "40P01")  # serialization failures, deadlocks
 NO_TABLE = "42P01"
 UNIQUE = "23505"
+FOREIGN = ("23503", "23001")  # the second says RESTRICT, from PostgreSQL 18 on
 AWAY = ("08", "53", "57P", "25006", "25P03")  # lost, full, shutting down, standby
 
 
@@ -38,9 +39,10 @@ def rule(
 ) -> dict[str, Any]:
     """`info=` for a constraint or a foreign key: breaking it raises `kind` in these words.
 
-    For a unique constraint of one column `{column}` in the sentence is the value refused, and
-    `conflict` names the columns of the row in the way that the refusal carries along; with it,
-    it is always Refused.
+    For a unique constraint of one column, and for a foreign key, `{column}` in the sentence is the
+    value refused. `conflict` names the columns of the row in the way that the refusal carries
+    along; with it, it is always Refused. Whoever deletes what a foreign key with a rule refers to
+    is told InUse.
     """
     return {"rule": Rule(code, sentence, conflict, kind)}
 
@@ -91,8 +93,7 @@ def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
     state = error.pgcode or ""
     broken, table = _rules().get(error.diag.constraint_name or "", (None, None))
     if broken is not None and table is not None:
-        detail = error.diag.message_detail or "" if state == UNIQUE else ""
-        return _broken(broken, table, detail)
+        return _broken(broken, table, state, error.diag.message_detail or "")
     if state in CONTENDED:
         return Contended()
     if state.startswith(BUSY):
@@ -114,18 +115,24 @@ def _no_connection(error: psycopg2.Error) -> bool:
     return error.pgcode is None and silent
 
 
-def _broken(broken: Rule, table: Table, detail: str) -> Refusal:
-    """The constraint's sentence, with the value PostgreSQL names: `Key (name)=(Lamp) …`."""
+def _broken(broken: Rule, table: Table, state: str, detail: str) -> Refusal:
+    """The constraint's sentence, with the value PostgreSQL names: `Key (name)=(Lamp) …`.
+
+    Where that is none of the keys that refer to others, somebody deletes what they refer to.
+    """
     key = re.match(r"[^(]*\((\w+)\)=\((.*)\)", detail, re.DOTALL)
-    if key is None:
+    if key is None or state not in (UNIQUE, *FOREIGN):
         return broken.kind(broken.sentence, code=broken.code)
     column, value = key.groups()
+    if state in FOREIGN and not (column in table.c and table.c[column].foreign_keys):
+        return InUse()
     sentence = broken.sentence.format_map({column: value})
     if not broken.conflict:
         return broken.kind(sentence, code=broken.code)
     refusal = Duplicate(sentence, code=broken.code)
     columns = [table.c[name] for name in broken.conflict]
-    refusal.rival = select(*columns).where(table.c[column] == value)
+    taken = cast(literal(value, Text), table.c[column].type)  # it is spelled, whatever it is
+    refusal.rival = select(*columns).where(table.c[column] == taken)
     return refusal
 
 

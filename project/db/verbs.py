@@ -82,7 +82,12 @@ class Lookup(Generic[Entity]):
         return everywhere.where(inspect(self.model).primary_key[0] == self.id)
 
     def missing(self) -> NotFound:
-        return NotFound(f"{self.model.__name__} with id {self.id} not found")
+        return NotFound(f"{spoken(self.model)} with id {self.id} not found")
+
+
+def spoken(model: type[Base]) -> str:
+    """What a person calls one of them: `Purchase order` of PurchaseOrder."""
+    return re.sub("(?<=[a-z])[A-Z]", lambda found: f" {found[0].lower()}", model.__name__)
 
 
 class Shape(Hashable, Protocol):
@@ -209,7 +214,7 @@ def locked(model: type[Kept], id: int, versions: Collection[int] | None = None) 
     """The row, held to the end; raises NotFound, and Stale for another version."""
     row = fetch(model, id, lock=True)
     if versions is not None and row.version not in versions:
-        changed = f"{model.__name__} {row.id} has changed"
+        changed = f"{spoken(model)} {row.id} has changed"
         raise Stale(f'{changed}, its ETag is "{row.tag}" now; read it again')
     return row
 

@@ -297,3 +297,22 @@ def test_a_broken_constraint_is_logged_without_the_row(
 def test_what_the_driver_itself_cannot_do_keeps_its_words(context: None) -> None:
     with pytest.raises(ProgrammingError, match="can't adapt type 'object'"):
         run("SELECT :value", value=object())
+
+
+@pytest.mark.parametrize("state", ["23503", "23001"])
+def test_what_others_refer_to_is_not_deleted(bench: Bench, state: str) -> None:
+    """23001 says so from PostgreSQL 18 on, where the key says RESTRICT."""
+    answer = bench.post(lambda: breaking("fk_posts_author_id", state, "Key (id)=(7) is in use"))
+    assert (answer.status_code, answer.json["code"]) == (409, "in_use")
+    assert answer.json["detail"] == "Others still refer to it; change or delete those first."
+
+
+def test_a_key_that_leads_nowhere_is_refused_by_its_own_rule(bench: Bench) -> None:
+    detail = "Key (author_id)=(7) is not there"
+    answer = bench.post(lambda: breaking("fk_posts_author_id", "23503", detail))
+    assert (answer.status_code, answer.json["code"]) == (401, "unauthorized")
+
+
+def breaking(constraint: str, state: str, detail: str) -> None:
+    using = f"ERRCODE = '{state}', CONSTRAINT = '{constraint}', DETAIL = '{detail}'"
+    run(f"DO $$ BEGIN RAISE EXCEPTION 'secret' USING {using}; END $$")

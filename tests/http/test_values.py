@@ -77,32 +77,26 @@ def test_what_is_good_is_kept_and_answered(name: str, given: Any, kept: Any, ans
     assert read(name, Document().dump({name: kept})[name]) == kept
 
 
+def each(name: str, code: str, *wrong: Any) -> list[tuple[str, Any, str]]:
+    return [(name, value, code) for value in wrong]
+
+
 WRONG = [
-    *(("weight", wrong, "out_of_range") for wrong in ("1000", "-1000", 10**30, "999.9991")),
-    *(("weight", wrong, "decimals") for wrong in ("1.0001", Decimal("0.0005"))),
-    *(("weight", wrong, "invalid") for wrong in ("", "1e2", "NaN", "+1", "\u0661", True, [], ".5")),
-    ("share", "1.01", "out_of_range"),
-    ("share", "-0.01", "out_of_range"),
-    ("credit", "-5.01", "out_of_range"),
-    *(
-        ("day", wrong, "invalid")
-        for wrong in ("2023-02-29", "20240229", "2024-W09", "\u0662024-01-01", "2024-1-1", 5)
-    ),
-    *(
-        ("key", wrong, "invalid")
-        for wrong in (SOME[1:], SOME.replace("-", ""), f"{{{SOME}}}", f"urn:uuid:{SOME}", 5)
-    ),
-    *(("slug", wrong, "pattern") for wrong in ("Lamp", "a--b", "-a", "a-", "a b", "ä", "a_b")),
-    ("slug", "x" * 11, "too_long"),
-    ("slug", " ", "blank"),
-    *(
-        ("page", wrong, "pattern")
-        for wrong in ("a.example", "ftp://a", "http://", "http://a b", "javascript:x", "http://ä")
-    ),
-    *(("details", wrong, "invalid") for wrong in ([], "x", 5, True)),
-    ("details", {"a": [{"b": Decimal("1e400")}]}, "too_large"),
-    ("code", "ab", "too_short"),
-    ("code", " ab ", "too_short"),
+    *each("weight", "out_of_range", "1000", "-1000", 10**30, "999.9991"),
+    *each("weight", "decimals", "1.0001", Decimal("0.0005")),
+    *each("weight", "invalid", "", "1e2", "NaN", "+1", "\u0661", True, [], ".5"),
+    *each("share", "out_of_range", "1.01", "-0.01"),
+    *each("credit", "out_of_range", "-5.01"),
+    *each("day", "invalid", "2023-02-29", "20240229", "2024-W09", "\u0662024-01-01", "2024-1-1", 5),
+    *each("key", "invalid", SOME[1:], SOME.replace("-", ""), f"{{{SOME}}}", f"urn:uuid:{SOME}", 5),
+    *each("slug", "pattern", "Lamp", "a--b", "-a", "a-", "a b", "ä", "a_b"),
+    *each("slug", "too_long", "x" * 11),
+    *each("slug", "blank", " "),
+    *each("page", "pattern", "a.example", "ftp://a", "http://", "http://a b", "http://ä"),
+    *each("page", "pattern", "javascript:x"),
+    *each("details", "invalid", [], "x", 5, True),
+    *each("details", "too_large", {"a": [{"b": Decimal("1e400")}]}),
+    *each("code", "too_short", "ab", " ab "),
 ]
 
 
