@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Select
 
 from project.db import Lookup
-from project.errors import NotFound, Stale
+from project.errors import InUse, NotFound, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
 from project.http.guards import actor, viewer
@@ -81,7 +81,7 @@ def patch_post(values: dict[str, Any], id: int) -> Post:
 @blp.delete("/<id:id>")
 @blp.signed_in
 @blp.nothing
-@blp.refuses(service.OnlyAuthor, MISSING, MOVED_ON)
+@blp.refuses(service.OnlyAuthor, InUse, MISSING, MOVED_ON)
 def delete_post(id: int) -> None:
     """Delete a post for good"""
     service.delete(id, etag.expected(id), by=actor())

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from project.errors import NotFound, Refused, Stale
+from project.errors import InUse, NotFound, Refused, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
 from project.http.guards import actor, session_id
@@ -126,7 +126,7 @@ def patch_user(values: dict[str, Any], id: int) -> User:
 @blp.delete("/<id:id>")
 @blp.superuser
 @blp.nothing
-@blp.refuses(service.OwnAccount, service.LastSuperuser, MISSING, MOVED_ON)
+@blp.refuses(service.OwnAccount, service.LastSuperuser, InUse, MISSING, MOVED_ON)
 def delete_user(id: int) -> None:
     """Delete a user, and all that belongs to the user"""
     service.delete(id, etag.expected(id), by=actor())

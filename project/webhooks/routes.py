@@ -8,7 +8,7 @@ from flask import current_app
 from sqlalchemy import Select
 
 from project.db import Lookup
-from project.errors import NotFound, Stale
+from project.errors import InUse, NotFound, Stale
 from project.http import etag
 from project.http.blueprint import Blueprint
 from project.http.guards import actor
@@ -79,7 +79,7 @@ def patch_webhook(values: dict[str, Any], id: int) -> Webhook:
 @blp.delete("/<id:id>")
 @blp.superuser
 @blp.nothing
-@blp.refuses(MISSING, MOVED_ON)
+@blp.refuses(InUse, MISSING, MOVED_ON)
 def delete_webhook(id: int) -> None:
     """Delete a webhook and its deliveries for good"""
     service.delete(id, etag.expected(id))
