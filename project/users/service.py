@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Select, and_, func, or_, select
 
-from project.db import INT8, announce, db, fetch, matching, remove, revise, save
+from project.db import INT8, announce, announced, db, fetch, matching, remove, revise, save, told
 from project.db import count as count_rows
 from project.errors import Conflict, OnlySuperusers
 from project.jobs import enqueue
@@ -124,6 +124,15 @@ def leaving(tell: Tell) -> Tell:
     """Have this function announce what goes with a user: rooms above say so, who know what does."""
     LEAVING.append(tell)
     return tell
+
+
+def tell_of_owned(model: Any, what: str) -> None:
+    """Announce each row of a model that goes because its `owner_id` does: `what` it is."""
+
+    @leaving
+    def tell(owner_id: int) -> None:
+        gone = select(model.id).where(model.owner_id == owner_id).subquery("gone")
+        db.session.execute(announced(told(f"{what}.deleted", {f"{what}_id": gone.c.id})))
 
 
 def delete(id: int, versions: Collection[int] | None = None, *, by: User) -> None:
