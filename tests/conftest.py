@@ -144,6 +144,14 @@ def signed_in(app: App, isolated: None) -> dict[str, str]:
 
 
 @pytest.fixture
+def member(app: App, signed_in: dict[str, str]) -> FlaskClient:
+    """Calls the API as that user."""
+    client = app.test_client()
+    client.environ_base["HTTP_AUTHORIZATION"] = signed_in["Authorization"]
+    return client
+
+
+@pytest.fixture
 def superuser(app: App, isolated: None) -> dict[str, str]:
     """The headers of a superuser."""
     return headers_of(app, is_superuser=True)

@@ -91,7 +91,7 @@ def _withhold_details(error: psycopg2.Error, wrapped: Exception | None) -> None:
 
 def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
     state = error.pgcode or ""
-    broken, table = _rules().get(error.diag.constraint_name or "", (None, None))
+    broken, table = rules().get(error.diag.constraint_name or "", (None, None))
     if broken is not None and table is not None:
         return _broken(broken, table, state, error.diag.message_detail or "")
     if state in CONTENDED:
@@ -137,13 +137,13 @@ def _broken(broken: Rule, table: Table, state: str, detail: str) -> Refusal:
 
 
 @cache
-def _rules() -> dict[str, tuple[Rule, Table]]:
+def rules() -> dict[str, tuple[Rule, Table]]:
     """Every rule by the name of its constraint, foreign key or unique index."""
-    rules = {}
+    found = {}
     for table in Base.metadata.tables.values():
         kept = [(part, part.info) for part in (*table.constraints, *table.indexes)]
         keys = [(key.constraint, key.info) for key in table.foreign_keys]
         for part, info in (*kept, *keys):
             if "rule" in info:
-                rules[str(getattr(part, "name", ""))] = (info["rule"], table)
-    return rules
+                found[str(getattr(part, "name", ""))] = (info["rule"], table)
+    return found

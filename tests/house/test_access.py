@@ -10,6 +10,7 @@ import pytest
 from project.db import db
 from project.posts.models import Post
 from tests.auth.forge import claims_of, forge
+from tests.house.rooms import ROOMS
 from tests.house.world import WHO, World, documented, guarded
 
 NOBODY = {"anonymous": 401, "inactive": 401}
@@ -99,6 +100,11 @@ TABLE = [  # operation, the kind of thing it is about if there are several, who 
     ("delete_post", "draft", "O, of a draft"),
     ("publish_post", "draft", "O, of a draft"),
     ("unpublish_post", "draft", "O, of a draft"),
+    *(
+        (operation, "", letter)
+        for room in ROOMS.values()
+        for operation, letter in room.rights.items()
+    ),
 ]
 METHODS = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "QUERY", "PROPFIND"]
 UNDOCUMENTED = ["/api/v1/openapi.json", "/docs/", "/docs/start.js"]  # P, all of them

@@ -12,20 +12,44 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import DATE, JSON, NUMERIC, TEXT, UUID, Select, cast, func, literal, select
+from sqlalchemy import (
+    DATE,
+    JSON,
+    NUMERIC,
+    TEXT,
+    UUID,
+    Select,
+    UniqueConstraint,
+    cast,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import selectinload
 
 from project.db import UNKNOWN, Lookup, db
 from project.http import documents, orders, pages
 from project.http.app import App
-from project.http.fields import Date, Money, Numeric, Object, Timestamp, Uuid, Value
+from project.http.fields import (
+    Date,
+    Int,
+    Money,
+    Note,
+    Numeric,
+    Object,
+    Text,
+    Timestamp,
+    Uuid,
+    Value,
+)
 from project.products.models import MAX_STOCK
 from project.products.stock import service as stock
 from project.reservations import service as reservations
 from project.sessions import service as sessions
 from project.sessions.models import Session
 from project.users.models import User
+from tests.house.rooms import ROOMS, Room
 from tests.house.world import World
 from tests.posts.make import make_post
 from tests.products.make import make_product
@@ -81,9 +105,38 @@ def everything(app: App, world: World) -> Iterator[None]:
             )
         held = make_product(stock=9)
         reservations.create([{"product_id": held.id, "quantity": n} for n in (3, 1, 2)], 60)
+        for room in ROOMS.values():
+            for n in range(4):
+                room.make(**odd(room, n))
         stock.adjust(held.id, 4, reason=ODD[0][:200])
         db.session.commit()
         yield
+
+
+def odd(room: Room, n: int) -> dict[str, Any]:
+    """The longest, least and greatest values there can be in a row of a room."""
+    schema = getattr(room.told, f"{room.model.__name__}In")()
+    values: dict[str, Any] = {}
+    keys = {*room.refs, *(next(iter(each.columns)).name for each in unique(room))}
+    for name, field in schema.fields.items():
+        if type(field) in (Text, Note):
+            values[name] = f"{n}{ODD[n]}".ljust(field.min, "x")[: field.max]
+        elif isinstance(field, Int | Numeric) and name not in keys:
+            values[name] = (field.min, field.max)[n % 2]
+        elif isinstance(field, Timestamp) and name not in keys:
+            values[name] = INSTANTS[n % 3]
+        elif isinstance(field, Date) and name not in keys:
+            values[name] = (date.min, date.max)[n % 2]
+        elif isinstance(field, Object):
+            values[name] = {ODD[n]: [ODD[n], 1.1, None]}
+        if field.allow_none and n == 3:
+            values[name] = None
+    return values
+
+
+def unique(room: Room) -> list[UniqueConstraint]:
+    table = room.model.metadata.tables[room.table]
+    return [each for each in table.constraints if isinstance(each, UniqueConstraint)]
 
 
 def dumped(document: Any) -> str:

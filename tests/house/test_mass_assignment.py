@@ -10,7 +10,9 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from project.db import db
+from tests.house.rooms import ROOMS
 from tests.house.test_answers import reads_file
+from tests.house.test_openapi import validator
 from tests.house.world import Call, World
 from tests.tables import SHARED
 from tests.users.make import HASHED
@@ -39,6 +41,7 @@ WRITABLE = {  # every field of every body: one more is one more thing that calle
     "create_post": "title content is_published",
     "put_post": "title content is_published",
     "patch_post": "title content is_published",
+    **{name: room.writable for room in ROOMS.values() for name in room.writing},
 }
 LONG_AGO = "2020-02-29T12:00:00.000000Z"
 TEMPTING: dict[str, Any] = {
@@ -111,12 +114,19 @@ UPDATES = [("patch_user", "superuser"), ("patch_me", "owner"), ("patch_me", "sup
 OWN: list[str] = ["put_product", "patch_product", "put_post", "patch_post"]
 UPDATES += [(operation, who) for operation in OWN for who in ("owner", "superuser")]
 UPDATES += [("patch_webhook", "superuser")]
+UPDATES += [
+    (operation, who)
+    for room in ROOMS.values()
+    for operation in (f"put_{room.thing}", f"patch_{room.thing}")
+    for who in ("owner", "superuser")
+]
 TABLES = {
     "webhook": "webhooks",
     "me": "users",
     "user": "users",
     "product": "products",
     "post": "posts",
+    **{room.thing: table for table, room in ROOMS.items()},
 }
 COUNTED = {"version", "updated_at"}
 FOLLOWING = {"password": "hashed_password", "is_published": "published_at"}
@@ -158,6 +168,21 @@ def test_a_field_that_is_not_documented_is_refused(world: World, operation: str)
         assert answer.json is not None
         wrong = {"in": "body", "field": name, "code": "unknown", "message": "Unknown field."}
         assert answer.json["errors"] == [wrong]
+    assert world.state() == before
+
+
+@pytest.mark.parametrize("operation", WRITABLE)
+def test_null_is_refused_where_nothing_may_be_missing(world: World, operation: str) -> None:
+    document: Any = world.client.get("/api/v1/openapi.json").json
+    schema = world.operations[operation]["requestBody"]["content"]["application/json"]["schema"]
+    described = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    before, valid = world.state(), world.valid(operation)["json"]
+    for name in WRITABLE[operation].split():
+        if validator(described["properties"][name], document).is_valid(None):
+            continue
+        answer = world.call(operation, json={**valid, name: None})
+        assert answer.status_code == 422, name
+        assert {"field": name, "code": "null"}.items() <= (answer.json or {})["errors"][0].items()
     assert world.state() == before
 
 
@@ -216,7 +241,7 @@ def test_an_update_changes_the_fields_sent_of_one_row(
             changes = changed(before, rows(world))
             ended = {key for key in changes if key[0] in {*ENDED, BESIDES.get(field)}}
             assert not ended or field in {*ENDING, *BESIDES}
-            whose = world.path(operation) if "_me" not in operation else f"/{world.users[who]}"
+            whose = world.path(operation) if operation != "patch_me" else f"/{world.users[who]}"
             one = TABLES[operation.partition("_")[2]], whose.rpartition("/")[2]
             assert changes.keys() - ended <= {one}
             assert changes.get(one, set()) <= {field, FOLLOWING.get(field), *COUNTED}

@@ -122,8 +122,9 @@ def test_every_example_is_valid(document: Any, operations: dict[str, Operation])
 def test_schemas_have_one_name_each(document: Any) -> None:
     names = document["components"]["schemas"]
     assert [name for name in names if not re.fullmatch("([A-Z][a-z]+)+", name)] == []
-    texts = {name: str({**schema, "description": ""}) for name, schema in names.items()}
-    assert len(set(texts.values())) == len(texts)
+    of = {name: re.sub("(In|Out|Patch|Page)$", "", name) for name in names}  # rooms may be alike
+    texts = {(of[name], str({**schema, "description": ""})) for name, schema in names.items()}
+    assert len(texts) == len(names)
 
 
 def test_a_change_needs_something_to_change(document: Any) -> None:

@@ -19,6 +19,7 @@ from project.reservations import service as reservations
 from project.sessions.models import Session
 from project.users.models import User
 from project.webhooks import deliveries
+from tests.house.rooms import HAND, ROOMS
 from tests.house.test_answers import accepted
 from tests.house.test_openapi import Operation, resolved
 from tests.jobs import laboratory
@@ -75,6 +76,9 @@ class World:
         self.things |= {"published": make_post(author=owner, is_published=True).id}
         webhook = make_webhook()
         self.things |= {"webhook": webhook.id, "delivery": deliveries.test(webhook.id).id}
+        for table, room in ROOMS.items():
+            whose = {"owner_id": owner.id} if room.owned else {}
+            self.things[table] = room.make(**whose).id
         self.reset_token = begun(owner.email)
 
     def headers(self, who: str) -> dict[str, str]:
@@ -90,7 +94,9 @@ class World:
         path = str(self.operations[operation]["path"])
         if "{id}" not in path:
             return path
-        kind = path.partition("s/{id}")[0].rpartition("/")[2]
+        segment = path.partition("/{id}")[0].rpartition("/")[2]
+        table = segment.replace("-", "_")
+        kind = table if table in ROOMS else segment.removesuffix("s")
         path = path.replace("{delivery_id}", str(self.things.get("delivery")))
         return path.replace("{id}", str(self.things[thing or KINDS.get(kind, kind)]))
 
@@ -103,7 +109,7 @@ class World:
 
     def valid(self, operation: str) -> Call:
         """The operation's own example, made to fit."""
-        fitting = {
+        fitting: dict[str, dict[str, Any]] = {
             "login": {"login": "owner", "password": PASSWORD},
             "refresh": {"refresh_token": self.refresh_tokens["owner"]},
             "reset_password": {"token": self.reset_token},
@@ -117,12 +123,19 @@ class World:
                 "lines": [{"product_id": self.things["product"], "quantity": 2}]
             },
         }
+        for room in ROOMS.values():
+            existing = {name: self.known(table) for name, table in room.refs.items()}
+            fitting |= dict.fromkeys(room.writing, existing)
         call = accepted(self.operations[operation])
         if operation == "import_products":
             call["query_string"] = {"dry_run": "true"}
         if "json" in call:
             call["json"].update(fitting.get(operation, {}))
         return call
+
+    def known(self, table: str) -> int:
+        """The id of a row of this table."""
+        return self.things[HAND.get(table, table)]
 
     def call(self, operation: str, who: str = "superuser", **changes: Any) -> TestResponse:
         """A valid call of it, but for what is said otherwise."""
