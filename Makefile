@@ -28,6 +28,9 @@ fuzz: .venv/development  ## schemathesis for minutes instead of seconds
 soak: .venv/development  ## what is killed two hundred times, a quarter of an hour
 	$(PY) -m pytest -s tests/soak_*.py
 
+scaffold: .venv/development  ## a dozen resources written by command, and all tests with them: half an hour
+	$(PY) -m pytest -s tests/scaffold/dozen.py
+
 bench: .venv/development  ## what a request costs here, beside the same statements without us
 	$(PY) -m tests.bench
 
@@ -60,4 +63,4 @@ lock: .venv/development  ## renew both locks from their .in files
 	@$(INSTALL) requirements-dev.txt
 	@touch $@
 
-.PHONY: run test lint format fuzz soak bench bench-ledger bench-files projects lock
+.PHONY: run test lint format fuzz soak scaffold bench bench-ledger bench-files projects lock

@@ -76,4 +76,6 @@ ROOMS = (
     Room(commands=embedded.pg),
     Room(commands=scaffold.new),
     Room(commands=welcome),
+    Room(commands=scaffold.new),
+    Room(commands=scaffold.destroy),
 )

@@ -1,1 +1,1 @@
-"""What begins something new: a project of one's own."""
+"""What begins something new: a project of one's own, rooms like those written by hand."""

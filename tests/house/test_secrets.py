@@ -27,7 +27,7 @@ from tests.server import Server
 
 PEOPLE = ["ada", "bob", "eve", "root"]  # bob is whom things belong to, root is a superuser
 VIEWERS = ["", *PEOPLE]
-HAND_MADE = {"products": "product", "posts": "post", "webhooks": "webhook"}
+HAND_MADE: dict[str, str] = {"products": "product", "posts": "post", "webhooks": "webhook"}
 LAST = ["change_password", "delete_session", "logout", "logout_all", "set_status", "delete_user"]
 CLOSING: list[str] = ["commit_reservation", "release_reservation"]
 TOKENS = {"login", "refresh"}  # what these answer is for the caller's eyes
