@@ -21,13 +21,14 @@ def plan(one: str, house: House) -> Plan:
     called = names(wanted.one, wanted.plural)
     _judge_files(wanted, called, house)
     _judge_others(called, house)
+    for shared in SHARED:
+        making.judge_shared(shared, house)
     if called.many not in db.metadata.tables:
         raise Refused(f"There is no table {called.many} among the models; take it away by hand.")
     files: dict[str, str | None] = {
         place: None for place in places(called.many) if (house.root / place).exists()
     }
     for shared in SHARED:
-        making.judge_shared(shared, house)
         files[shared] = registry.unregister(shared, house.read(shared), called)
     before = house.last_migration()
     searched = [field.column for field in making.read(wanted, house).searched]

@@ -8,11 +8,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from config import ROOT
+from project.errors import Refused
+from project.scaffold import destroying, making
 from project.scaffold.house import House
+from project.scaffold.making import Wanted
 from tests.scaffold.wanted import EVERYTHING, ORDER, SHEEP
 
 COPIED = (".gitignore", "Makefile", "config.py", "gunicorn.conf.py", "wsgi.py", "pyproject.toml")
@@ -59,14 +63,13 @@ class Copy:
         name = ("-c", "user.name=Ada", "-c", "user.email=ada@example.org")
         self.run("git", *name, "commit", "-qm", "All of it")
 
-    def refused(self, *command: str) -> str:
-        """The one line of a command that fails and changes nothing."""
-        before = self.status()
-        ended = self.flask(*command)
-        assert (ended.returncode, ended.stdout) == (1, "")
-        assert self.status() == before
-        [line] = ended.stderr.splitlines()
-        return line.removeprefix("Error: ")
+    def refused(self, what: str, *words: str) -> str:
+        """What the command would say, which is refused before it writes."""
+        plan = destroying.plan if what == "destroy" else making.plan
+        wanted: Any = words[0] if what == "destroy" else Wanted.said(words)
+        with pytest.raises(Refused) as caught:
+            plan(wanted, House(self.root))
+        return caught.value.sentence
 
     def status(self) -> list[str]:
         return self.run("git", "status", "--porcelain", "-uall").stdout.splitlines()
@@ -142,7 +145,23 @@ def test_a_dry_run_shows_everything_and_writes_nothing(house: Copy) -> None:
 def test_what_cannot_be_written_is_refused_in_one_sentence(
     house: Copy, command: tuple[str, ...], told: str
 ) -> None:
-    assert told in house.refused("new", "resource", *command)
+    assert told in house.refused("new", *command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("new", "resource", "ox", "name:string"),
+        ("destroy", "resource", "nothing", "--yes"),
+    ],
+)
+def test_a_refusal_is_one_sentence_on_standard_error(house: Copy, command: tuple[str, ...]) -> None:
+    before = house.status()
+    ended = house.flask(*command)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    [line] = ended.stderr.splitlines()
+    assert line.startswith("Error: ")
+    assert house.status() == before
 
 
 def test_changes_that_are_not_committed_are_not_lost(house: Copy) -> None:
@@ -150,27 +169,27 @@ def test_changes_that_are_not_committed_are_not_lost(house: Copy) -> None:
     before = features.read_text()
     features.write_text(f"{before}\nMORE = 1\n")
     told = "project/features.py has changes that are not committed; commit them, or undo them."
-    assert house.refused("new", "resource", "ox", "name:text") == told
-    assert house.refused("destroy", "resource", "sheep", "--yes") == told
+    assert house.refused("new", "ox", "name:text") == told
+    assert house.refused("destroy", "sheep") == told
     features.write_text(before)
     service = house.root / "project" / "sheep" / "service.py"
     written = service.read_text()
     service.write_text(f"{written}\nMORE = 1\n")
     told = "project/sheep/service.py has changes that are not committed; commit them first."
-    assert house.refused("destroy", "resource", "sheep", "--yes") == told
+    assert house.refused("destroy", "sheep") == told
     service.write_text(written)
     (house.root / "project" / "sheep" / "tasks.py").write_text('"""More."""\n')
     told = "project/sheep/tasks.py was not written by flask new resource; delete it first."
-    assert house.refused("destroy", "resource", "sheep", "--yes") == told
+    assert house.refused("destroy", "sheep") == told
     (house.root / "project" / "sheep" / "tasks.py").unlink()
 
 
 def test_what_others_need_and_what_was_not_written_by_command_stays(house: Copy) -> None:
-    told = house.refused("destroy", "resource", "kitchen_sink", "--yes")
+    told = house.refused("destroy", "kitchen_sink")
     assert "depends on kitchen sinks" in told
-    told = house.refused("destroy", "resource", "product", "--yes")
+    told = house.refused("destroy", "product")
     assert told.startswith("project/products was not written by flask new resource")
-    told = house.refused("destroy", "resource", "nothing", "--yes")
+    told = house.refused("destroy", "nothing")
     assert told.startswith("There is no resource 'nothing'")
 
 
