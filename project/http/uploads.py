@@ -23,7 +23,7 @@ LIMIT = 50 * 1024 * 1024  # bytes of a file
 FRAME = 64 * 1024  # bytes of what surrounds it
 PIECE = 64 * 1024  # bytes read at once; of a part's head four times that may wait for its end
 IN_MEMORY = 1024 * 1024  # bytes; a larger file goes to disk
-LONGEST = 70  # characters of a boundary (RFC 2046 section 5.1.1)
+LONGEST = 100  # characters of a boundary: 70 by RFC 2046 section 5.1.1, of which not all know
 
 TOO_LARGE = TooLarge(f"The file is larger than {LIMIT} bytes.")
 NO_FILE = BadBody(f"A body of Content-Type: {MEDIA} is required, with a part named '{PART}'.")
