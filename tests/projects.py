@@ -18,7 +18,7 @@ def main() -> None:
     """One after the other; the first that fails ends it."""
     everything = ",".join(optional(ROOT / "project"))
     with tempfile.TemporaryDirectory(prefix="projects-") as name:
-        for number, without in enumerate([*CHOSEN, everything, ""]):
+        for number, without in enumerate(dict.fromkeys([*CHOSEN, everything, ""])):
             place = Path(name, f"shop{number}")
             begin = ["flask", "new", "project", str(place), "--name", "Shop", "--without", without]
             subprocess.run([sys.executable, "-m", *begin], cwd=ROOT, check=True)

@@ -137,6 +137,7 @@ QUESTIONS: list[dict[str, Any]] = [
     {"limit": 1, "sort": "title"},
     {"skip": 1},
 ]
+LISTS = ["list_posts", "list_posts_of_user"]
 CLAIMED = {"is_superuser": True, "role": "superuser", "roles": ["admin"], "scope": "admin"}
 
 
@@ -322,7 +323,7 @@ def test_no_list_shows_or_counts_a_draft_of_somebody_else(
         assert answer.status_code == 200, answer.text
         return answer.json
 
-    for operation in ("list_posts", "list_posts_of_user"):
+    for operation in LISTS:
         for author in ({}, {"author_id": world.users["owner"]}):
             asking = {**question, **author}
             with world.forgotten():
@@ -339,7 +340,7 @@ def test_no_list_shows_or_counts_a_draft_of_somebody_else(
 
 
 def test_a_cursor_of_somebody_who_sees_more_shows_no_more(world: World) -> None:
-    for operation in ("list_posts", "list_posts_of_user"):
+    for operation in LISTS:
         for sort in ("id", "-id", "title", "-title"):
             asking: dict[str, Any] = {"sort": sort, "limit": 1}
             first = world.call(operation, "owner", query_string=asking).json

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import cached_property
 from io import BytesIO
 from typing import Any
@@ -54,12 +55,12 @@ class Documented:
         return next(found for found in self.operations() if found[2]["operationId"] == operation)
 
     def call(
-        self, operation: str, id: int = 0, *, status: int, delivery_id: int = 9, **call: Any
+        self, operation: str, id: int = 0, *, status: int, other_id: int = 9, **call: Any
     ) -> Any:
         """The document answered, which has the shape and headers documented for its status."""
         method, path, described = self.find(operation)
         call["headers"] = {**self.headers, **call.pop("headers", {})}
-        path = path.replace("{delivery_id}", str(delivery_id)).replace("{id}", str(id))
+        path = re.sub(r"\{\w+_id\}", str(other_id), path).replace("{id}", str(id))
         answer = self.client.open(path, method=method.upper(), buffered=True, **call)
         assert answer.status_code == status, answer.get_data(as_text=True)
         documented = described["responses"][str(status)]
@@ -172,11 +173,19 @@ def test_posts_are_answered_as_documented(api: Documented) -> None:
     api.call("patch_post", id, json={"is_published": True}, status=200)
     api.call("publish_post", id, status=200)
     api.call("unpublish_post", id, status=200)
+    api.call("delete_post", id, status=204)
+
+
+def test_users_with_their_posts_are_answered_as_documented(api: Documented) -> None:
+    author = api.call("create_post", json=POST, status=201)["author"]["id"]
     assert "posts" not in api.call("get_user", author, status=200)
     profile = api.call("get_user", author, query_string={"include": "posts"}, status=200)
     assert profile["posts"] == api.call("list_posts_of_user", author, status=200)["items"]
-    api.call("get_user", author, headers={"If-None-Match": f'"{author}-1"'}, status=304)
-    api.call("delete_post", id, status=204)
+
+
+def test_an_account_that_is_known_is_not_answered_again(api: Documented) -> None:
+    me = api.call("get_me", status=200)["id"]
+    api.call("get_user", me, headers={"If-None-Match": f'"{me}-1"'}, status=304)
 
 
 def test_posts_of_others_are_refused_with_the_documented_words(
@@ -206,8 +215,8 @@ def test_webhooks_are_answered_as_documented(api: Documented) -> None:
     sent = api.call("test_webhook", id, status=202)["id"]
     page = api.call("list_deliveries", id, query_string={"status": "pending"}, status=200)
     assert [item["id"] for item in page["items"]] == [sent]
-    api.call("get_delivery", id, delivery_id=sent, status=200)
-    api.call("redeliver", id, delivery_id=sent, status=202)
+    api.call("get_delivery", id, other_id=sent, status=200)
+    api.call("redeliver", id, other_id=sent, status=202)
     for operation in ("get_delivery", "redeliver"):
         api.refused(operation, id, status=404)
     api.call("delete_webhook", id, status=204)

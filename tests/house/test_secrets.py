@@ -67,7 +67,7 @@ class Record:
     passwords: set[str] = field(default_factory=set)
     emails: dict[str, str] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
-    webhook_secrets: set[str] = field(default_factory=set)
+    told_once: set[str] = field(default_factory=set)
     reset_tokens: set[str] = field(default_factory=set)
     bearer: dict[str, str] = field(default_factory=dict)
     refresh: dict[str, str] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Record:
         if operation in TOKENS and status == 200:
             self.tokens |= {document["access_token"], document["refresh_token"]}
         if operation in KEYS and status < 300:
-            self.webhook_secrets.add(document["secret"].removeprefix("whsec_"))
+            self.told_once.add(document["secret"].removeprefix("whsec_"))
         return document
 
     def headers(self, viewer: str) -> dict[str, str]:
@@ -107,7 +107,7 @@ class Record:
         segment = path.partition("/{id}")[0].rpartition("/")[2]
         table = segment.replace("-", "_")
         kind = table if table in ROOMS else segment.removesuffix("s")
-        path = path.replace("{delivery_id}", str(self.things.get("delivery")))
+        path = re.sub(r"\{(\w+)_id\}", lambda other: str(self.things[other[1]]), path)
         return path.replace("{id}", str(self.things.get(kind)))
 
     @cached_property
@@ -353,9 +353,9 @@ def test_tokens_are_answered_only_to_whom_they_are_issued(record: Record) -> Non
 def test_the_secret_of_a_webhook_is_answered_when_it_is_made_and_never_again(
     record: Record,
 ) -> None:
-    assert len(record.webhook_secrets) >= 2
+    assert len(record.told_once) >= 2
     for answer in record.answers:
-        told = holds(answer.text.lower(), record.webhook_secrets)
+        told = holds(answer.text.lower(), record.told_once)
         assert len(told) == (answer.operation in KEYS and answer.status < 300), answer
 
 
@@ -372,7 +372,7 @@ def test_the_log_tells_no_secret(record: Record) -> None:
     logged = record.server.log.read_text()
     assert logged.count('"event": "request"') >= len(record.answers)
     secrets = [*record.passwords, *record.tokens, *record.reset_tokens, *record.emails]
-    secrets += record.webhook_secrets
+    secrets += record.told_once
     assert holds(readable(logged), [*secrets, *HASHES, SECRET]) == []
     for line in logged.splitlines():
         if line.startswith("{") and (event := json.loads(line))["event"] == "request":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -97,7 +98,7 @@ class World:
         segment = path.partition("/{id}")[0].rpartition("/")[2]
         table = segment.replace("-", "_")
         kind = table if table in ROOMS else segment.removesuffix("s")
-        path = path.replace("{delivery_id}", str(self.things.get("delivery")))
+        path = re.sub(r"\{(\w+)_id\}", lambda other: str(self.things[other[1]]), path)
         return path.replace("{id}", str(self.things[thing or KINDS.get(kind, kind)]))
 
     def method(self, operation: str) -> str:

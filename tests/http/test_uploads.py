@@ -15,7 +15,7 @@ import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.engine import make_url
 
-from project.http import uploads
+from project.http.uploads import LIMIT
 from tests.answers import document, problem
 from tests.conftest import administration
 from tests.http.multipart import BOUNDARY, body, file, part, sent
@@ -153,7 +153,7 @@ def wire(server: Server) -> Wire:
 
 
 def test_a_file_may_have_fifty_mebibytes_and_not_a_byte_more(server: Server, wire: Wire) -> None:
-    full = LAMP.ljust(uploads.LIMIT, b"\xff")
+    full = LAMP.ljust(LIMIT, b"\xff")
     over = full + b"\n"
     large = "The file is larger than 52428800 bytes."
     for content, status in ((full, 200), (over, 413)):
@@ -175,8 +175,8 @@ def test_a_file_may_have_fifty_mebibytes_and_not_a_byte_more(server: Server, wir
 
 
 def test_a_file_is_never_in_memory(server: Server, wire: Wire) -> None:
-    small = body(part(LAMP))
-    large = body(part(b"name,price\n".ljust(uploads.LIMIT, b"\xff")))
+    small = body(part(LAMP.ljust(2**21)))  # more than is kept in memory
+    large = body(part(b"name,price\n".ljust(LIMIT, b"\xff")))
     for _ in range(8):  # both workers have read one before
         wire.send(small, head=KIND + b"Content-Length: %d\r\n" % len(small), path=URL)
     before = peaks(server)

@@ -17,10 +17,13 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from config import NAME, ROOT, TITLE
+from project.scaffold.projects.copying import NAMING
 from project.scaffold.projects.rooms import BASICS, TRACES, needing, optional, words
 from tests.conftest import SECRET, administration, at
 
 AWAY = (".venv", ".git", "instance", "node_modules", ".hypothesis", ".*_cache", "__pycache__")
+OTHER, CALLED = ("Corner Shop", "corner_shop") if TITLE != "Corner Shop" else ("Bakery", "bakery")
+FIRST = "moorkcots"[::-1]  # what the first of all is called
 ROOMS = optional(ROOT / "project")
 CHOSEN: list[str] = ["posts", "products"]  # and whoever needs one of them
 COMMAND = [sys.executable, "-m", "flask", "new", "project"]
@@ -84,7 +87,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def shop(house: Path) -> Path:
     """A project without the chosen rooms."""
     place = house.parent / "shop"
-    told = begin(house, str(place), "--name", "Corner Shop", "--without", ",".join(CHOSEN))
+    told = begin(house, str(place), "--name", OTHER, "--without", ",".join(CHOSEN))
     assert told.returncode == 0, told.stderr
     for room, needed in needing(ROOT / "project", CHOSEN).items():
         assert (
@@ -100,14 +103,16 @@ def texts(place: Path) -> Iterator[tuple[Path, str]]:
             yield path.relative_to(place), path.read_text()
 
 
-def test_the_title_is_everywhere_and_the_other_only_where_the_origin_is_told(shop: Path) -> None:
-    told = {str(path) for path, text in texts(shop) if TITLE.lower() in text.lower()}
+def test_the_title_is_everywhere_and_the_first_only_where_the_origin_is_told(shop: Path) -> None:
+    told = {str(path) for path, text in texts(shop) if FIRST in text.lower()}
     assert told <= {"README.md", "CHANGELOG.md", "LICENSE"}
-    assert (shop / "README.md").read_text().startswith("# Corner Shop\n\nCorner Shop is a REST")
-    config = (shop / "config.py").read_text()
-    assert 'TITLE = "Corner Shop"' in config
-    assert 'NAME = "corner_shop"' in config
-    assert "| `MAIL_FROM` | `corner_shop@localhost` |" in (shop / "README.md").read_text()
+    readme, config = (shop / "README.md").read_text(), (shop / "config.py").read_text()
+    assert readme.startswith(f"# {OTHER}\n\n{OTHER} is a REST")
+    assert f"| `MAIL_FROM` | `{CALLED}@localhost` |" in readme
+    assert f'\nTITLE = "{OTHER}"' in config
+    assert f'\nNAME = "{CALLED}"' in config
+    environment = (shop / ".env.example").read_text()
+    assert f"DATABASE_URL=postgresql://{CALLED}@localhost/{CALLED}\n" in environment
 
 
 def test_nothing_speaks_of_what_is_left_out(shop: Path) -> None:
@@ -121,13 +126,13 @@ def test_nothing_speaks_of_what_is_left_out(shop: Path) -> None:
         if gone.search(line)
     ]
     assert speaking == []
-    assert [str(path) for path, _ in texts(shop) if gone.search(str(path))] == []
+    places = [str(path) for path, _ in texts(shop) if gone.search(str(path))]
+    assert places == []
 
 
 def test_the_code_of_what_stays_is_what_it_is_here(house: Path, shop: Path) -> None:
     """Only the table of contents, the first start, settings and the command itself name rooms."""
-    naming = {"project/features.py", "project/welcome.py", "project/scaffold/projects/rooms.py"}
-    naming |= {file for traces in TRACES.values() for file, _ in traces.instead}
+    naming = {*NAMING} | {file for traces in TRACES.values() for file, _ in traces.instead}
     for path in shop.glob("project/**/*.py"):
         name = str(path.relative_to(shop))
         assert name in naming or path.read_text() == (house / name).read_text(), name
@@ -150,7 +155,7 @@ def test_it_is_a_repository_with_one_commit(shop: Path) -> None:
     def git(*arguments: str) -> str:
         return subprocess.check_output(["git", *arguments], cwd=shop, text=True)
 
-    assert git("log", "--format=%s").splitlines() == [f"Corner Shop: begun from {TITLE}"]
+    assert git("log", "--format=%s").splitlines() == [f"{OTHER}: begun from {TITLE}"]
     assert git("status", "--porcelain", "--untracked-files=no") == ""
 
 
@@ -215,16 +220,16 @@ REFUSED = [  # arguments, and the sentence
     (["--name", "Postgres"], "--name must begin with a letter that has a form from a to z"),
     (["--name", "S" * 41], "--name must be at most 40 characters long."),
     (["--name", TITLE], f"--name must be another than {TITLE}."),
-    (["--name", "Shop", "--without", "poems"], "--without names 'poems', which is no room: "),
-    (["--name", "Shop", "--without", "../auth"], "--without names '../auth', which is no room: "),
-    (["--name", "Shop", "--without", "auth"], "--without cannot name auth: every project stands"),
+    (["--name", OTHER, "--without", "poems"], "--without names 'poems', which is no room: "),
+    (["--name", OTHER, "--without", "../auth"], "--without names '../auth', which is no room: "),
+    (["--name", OTHER, "--without", "auth"], "--without cannot name auth: every project stands"),
     *[
-        (["--name", "Shop", "--without", f"{room},{room}"], f"--without names {room} twice.")
+        (["--name", OTHER, "--without", f"{room},{room}"], f"--without names {room} twice.")
         for room in ROOMS[:1]
     ],
     *[
         (
-            ["--name", "Shop", "--without", "reservations"],
+            ["--name", OTHER, "--without", "reservations"],
             "--without cannot name reservations alone",
         )
         for room in ROOMS
@@ -257,7 +262,7 @@ def test_a_place_that_cannot_be_is_refused_and_left_as_it_was(app: Any, tmp_path
         (ROOT / "shop", f"{ROOT / 'shop'} is inside this project: name a folder outside of it."),
         (ROOT, f"{ROOT} is inside this project: name a folder outside of it."),
     ):
-        told = app.test_cli_runner().invoke(args=["new", "project", str(place), "--name", "Shop"])
+        told = app.test_cli_runner().invoke(args=["new", "project", str(place), "--name", OTHER])
         assert (told.exit_code, told.stdout) == (1, "")
         assert told.stderr.startswith(f"Error: {sentence}"), told.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full", "link"]
@@ -268,7 +273,7 @@ def test_what_is_not_committed_is_not_copied(house: Path) -> None:
     stray = house / "stray.txt"
     stray.touch()
     try:
-        told = begin(house, str(house.parent / "stray"), "--name", "Shop")
+        told = begin(house, str(house.parent / "stray"), "--name", OTHER)
     finally:
         stray.unlink()
     assert (told.returncode, told.stdout) == (1, "")
@@ -277,7 +282,7 @@ def test_what_is_not_committed_is_not_copied(house: Path) -> None:
 
 
 def test_a_folder_where_nothing_can_be_made_is_named(house: Path) -> None:
-    told = begin(house, "/proc/shop", "--name", "Shop")
+    told = begin(house, "/proc/shop", "--name", OTHER)
     assert (told.returncode, told.stdout) == (1, "")
     assert told.stderr.startswith("Error: /proc/shop cannot be written: ") or (
         told.stderr == "Error: /proc cannot be written to: name another folder.\n"
@@ -293,7 +298,7 @@ def test_a_failure_half_way_leaves_nothing(house: Path, tmp_path: Path) -> None:
     hook.chmod(0o755)
     place = tmp_path / "shop"
     told = subprocess.run(
-        [*COMMAND, str(place), "--name", "Shop"],
+        [*COMMAND, str(place), "--name", OTHER],
         cwd=house,
         env={**os.environ, **hooks, "GIT_CONFIG_VALUE_0": str(hook.parent), "SECRET_KEY": SECRET},
         capture_output=True,
@@ -307,7 +312,7 @@ def test_a_failure_half_way_leaves_nothing(house: Path, tmp_path: Path) -> None:
 
 
 def test_trying_says_what_would_be_and_writes_nothing(house: Path, tmp_path: Path) -> None:
-    told = begin(house, str(tmp_path / "shop"), "--name", "Shop", "--dry-run")
+    told = begin(house, str(tmp_path / "shop"), "--name", OTHER, "--dry-run")
     assert told.returncode == 0, told.stderr
     for room in ROOMS:
         assert re.search(rf"\b{room}\b", told.stdout)

@@ -274,8 +274,8 @@ def test_a_delivery_is_found_under_its_own_webhook_only(
     for method, path in (("GET", ""), ("POST", "/redeliver")):
         answer = client.open(f"{other}/deliveries/{id}{path}", method=method, headers=superuser)
         assert problem(answer, 404, "not_found")["detail"] == f"Delivery with id {id} not found"
-    missing = client.get(f"{URL}99/deliveries/", headers=superuser)
-    assert problem(missing, 404, "not_found")["detail"] == "Webhook with id 99 not found"
+    missing = client.get(f"{URL}999999999/deliveries/", headers=superuser)
+    assert problem(missing, 404, "not_found")["detail"] == "Webhook with id 999999999 not found"
 
 
 def test_lists_ask_once_for_all_their_rows(

@@ -18,6 +18,8 @@ from project.scaffold.projects import migrations, prose
 from project.scaffold.projects.pruning import prune
 from project.scaffold.projects.rooms import TRACES, Traces, words
 
+# What may name a room that it can do without; all other code that stays is not touched.
+NAMING = ("project/features.py", "project/welcome.py", "project/scaffold/projects/rooms.py")
 VERBS = {"status", "ls-files", "init", "add", "commit"}
 ABOUT = re.compile(r"^(TITLE|NAME|ABOUT) = \"[^\"]*\"", re.MULTILINE)
 BEGUN = """# Changelog
@@ -79,12 +81,10 @@ def _beside(directory: Path) -> Iterator[Path]:
 
 def _copy_files(draft: Path, rooms: Collection[str]) -> None:
     patterns = [pattern for room in rooms for pattern in TRACES.get(room, Traces()).files]
-    named = words(rooms)
     for file in tracked():
-        migration = file.startswith("migrations/")
-        if any(fnmatch(file, pattern) for pattern in patterns):
-            continue
-        if not migration and any(named.search(part) for part in Path(file).parts):
+        place = Path(file).parts
+        own = place[0] in ("project", "tests") and place[1] in rooms
+        if own or any(fnmatch(file, pattern) for pattern in patterns):
             continue
         (draft / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / file, draft / file)
@@ -132,7 +132,8 @@ def _leave_out(draft: Path, rooms: Collection[str]) -> None:
 
 def _prune(draft: Path, named: re.Pattern[str], set_by: re.Pattern[str]) -> None:
     """Every module, again and again, since what has gone from one is missed by others."""
-    paths = [path for path in draft.rglob("*.py") if "versions" not in path.parts]
+    names = (file for file in NAMING if (draft / file).exists())
+    paths = [draft / "config.py", *(draft / file for file in names), *draft.glob("tests/**/*.py")]
     gone: dict[Path, set[str]] = {path: set() for path in paths}
     while True:
         before = {path: set(names) for path, names in gone.items()}

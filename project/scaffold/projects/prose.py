@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 FLOOR = r"([a-z]+(?: \| [a-z]+)+) {2,}"  # of a list of who stands above whom
@@ -99,53 +100,32 @@ def makefile(text: str, names: set[str]) -> str:
 
 
 def contracts(text: str, project: Path) -> str:
-    """pyproject.toml with the import contracts of the rooms that are there."""
-    there = {path.stem for path in project.rglob("*.py")} | {
-        path.parent.name for path in project.rglob("__init__.py")
-    }
-    containers = {".".join(path.parent.parts) for path in _relative(project)}
-    text = re.sub(
-        r"^containers = \[(\"project\..*)\]$",
-        lambda found: "containers = [{}]".format(
-            ", ".join(it for it in found[1].split(", ") if it.strip('"') in containers)
-        ),
-        text,
-        flags=re.MULTILINE,
-    )
-    lines = []
+    """pyproject.toml with the import contracts of what is there."""
+    modules = {path.relative_to(project).with_suffix("").parts for path in project.rglob("*.py")}
+    modules = {parts[:-1] if parts[-1] == "__init__" else parts for parts in modules}
+    named = {".".join(("project", *parts)) for parts in modules}
+    inside = {"floors": {parts[0] for parts in modules if len(parts) == 1}}
+    inside["rooms"] = {parts[-1] for parts in modules if len(parts) > 1}
+    lines, contract, key = [], "", ""
     for line in text.split("\n"):
-        quoted = re.fullmatch(r'    "(.+)",', line)
-        if quoted is None:
-            lines.append(line)
-        elif quoted[1].startswith("project."):
-            last = quoted[1].split(".")
-            module = ".".join(last) in containers | _modules(project)
-            if module or (last[1] == "*" and last[2] in there) or last[1:] == ["http"]:
-                lines.append(line)
-        elif re.fullmatch(r"[(a-z_)| ]+", quoted[1]):
-            parts = [part for part in quoted[1].split(" | ") if part.strip("()") in there]
-            if parts:
-                lines.append(f'    "{" | ".join(parts)}",')
-            elif quoted[1] in (
-                "flask",
-                "flask_jwt_extended",
-                "flask_smorest",
-                "marshmallow",
-                "werkzeug",
-            ):
-                lines.append(line)
-        else:
+        if begun := re.match(r'id = "(\w+)"|(\w+) = \[', line):
+            contract, key = begun[1] or contract, begun[2] or ""
+        if key == "containers" and "project." in line:
+            there = [each for each in re.findall(r'"([\w.]+)"', line) if each in named]
+            line = f"containers = [{', '.join(map(repr, there))}]".replace("'", '"')
+        quoted = re.fullmatch(r' {4}"(.+)",', line)
+        if quoted and key == "layers":
+            left = [it for it in quoted[1].split(" | ") if it.strip("()") in inside[contract]]
+            line = f'    "{" | ".join(left)}",' if left else ""
+        elif (
+            quoted
+            and key == "source_modules"
+            and not any(fnmatch(each, quoted[1]) for each in named)
+        ):
+            line = ""
+        if line or not quoted:
             lines.append(line)
     return "\n".join(lines)
-
-
-def _relative(project: Path) -> list[Path]:
-    return [path.relative_to(project.parent) for path in project.rglob("__init__.py")]
-
-
-def _modules(project: Path) -> set[str]:
-    paths = (path.relative_to(project.parent) for path in project.rglob("*.py"))
-    return {".".join(path.with_suffix("").parts) for path in paths}
 
 
 def paragraphs(text: str, words: re.Pattern[str]) -> str:

@@ -54,11 +54,21 @@ TRACES: dict[str, Traces] = {
         settings=("REQUIRE_IDEMPOTENCY_KEY",),
         files=("tests/bench*.py", "docs/benchmarks.md", "docs/catalogue/*"),
     ),
-    "profiles": Traces(instead=(("project/users/routes.py", GET_USER),)),
+    "profiles": Traces(
+        words=r"(?<![A-Za-z])[Pp]rofiles?(?![a-z])|list_posts_of_user|include=posts",
+        instead=(("project/users/routes.py", GET_USER),),
+    ),
     "reservations": Traces(words=r"(?<![A-Za-z])[Rr]eservations?(?![a-z])"),
+    "uploads": Traces(
+        words=r"(?:project|tests)[./]uploads|\bupload_pieces|\buploads_tasks\b|^uploads$|_uploads_"
+    ),
     "webhooks": Traces(
-        words=r"(?<![A-Za-z])(?:[Ww]ebhooks?|WEBHOOKS?|[Dd]eliver(?:y|ies)|redeliver)(?![a-z])|rotate_secret",
+        words=(
+            r"(?<![A-Za-z])(?:[Ww]ebhooks?|WEBHOOKS?)(?![a-z])|rotate_secret|redeliver|deliveries"
+            r"|get_delivery|list_deliveries|\bdelivery_id"
+        ),
         settings=("WEBHOOK_PRIVATE_ADDRESSES",),
+        files=("project/mail/templates/webhook_*", "tests/soak_webhooks.py"),
     ),
 }
 
