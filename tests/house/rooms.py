@@ -14,7 +14,12 @@ from typing import Any
 from config import ROOT
 from project.db import Base
 
-HAND: dict[str, str] = {"products": "product", "users": "user", "posts": "published", "webhooks": "webhook"}
+HAND: dict[str, str] = {
+    "products": "product",
+    "users": "user",
+    "posts": "published",
+    "webhooks": "webhook",
+}
 
 
 @dataclass(frozen=True)
