@@ -78,8 +78,13 @@ def settled(server: Server, folder: Path) -> Path:
         item for path, item in document["paths"].items() if path.removesuffix("/restore") in items
     ]
     soft = [it["operationId"] for item in paths for name, it in item.items() if name in METHODS]
-    config, known = folder / CONFIG.name, '"adjust_stock"'
-    config.write_text(CONFIG.read_text().replace(known, ", ".join([known, *map(json.dumps, soft)])))
+    config = folder / CONFIG.name
+    further = f"""
+[[operations]]
+include-operation-id = {json.dumps(soft)}
+checks.use_after_free.enabled = false
+"""
+    config.write_text(CONFIG.read_text() + (further if soft else ""))
     return config
 
 
