@@ -1,7 +1,8 @@
 """Rooms that tell the tests of the house, in their make.py, what must be known of them.
 
 THING is what one of their rows is called, WRITABLE the fields that callers may write, RIGHTS who
-may do what; `body()` makes a body that is like no other, `make_<THING>()` a stored row.
+may do what; `body()` makes a body that is like no other, `make_<THING>()` a stored row. BODIES, if
+it is there, names the fields of each further operation with a body.
 """
 
 from __future__ import annotations
@@ -61,8 +62,15 @@ class Room:
         return self.table.replace("_", "-")
 
     @property
+    def bodies(self) -> dict[str, str]:
+        """The fields of every body, by operation."""
+        further = getattr(self.told, "BODIES", {})
+        own = {name: " ".join(fields) for name, fields in further.items()}
+        return {**dict.fromkeys(self.writing, self.writable), **own}
+
+    @property
     def writing(self) -> list[str]:
-        """The operations with a body."""
+        """The operations whose body is a row."""
         return [f"{verb}_{self.thing}" for verb in ("create", "put", "patch")]
 
     @property

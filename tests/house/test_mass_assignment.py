@@ -41,7 +41,7 @@ WRITABLE = {  # every field of every body: one more is one more thing that calle
     "create_post": "title content is_published",
     "put_post": "title content is_published",
     "patch_post": "title content is_published",
-    **{name: room.writable for room in ROOMS.values() for name in room.writing},
+    **{name: fields for room in ROOMS.values() for name, fields in room.bodies.items()},
 }
 LONG_AGO = "2020-02-29T12:00:00.000000Z"
 TEMPTING: dict[str, Any] = {
