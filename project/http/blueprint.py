@@ -2,10 +2,10 @@
 
 @blp.post("/")
 @blp.signed_in
-@blp.arguments(SupplierIn)
-@blp.created(SupplierOut, at="suppliers.get_supplier")
+@blp.arguments(UserIn)
+@blp.created(UserOut, at="users.get_user")
 @blp.refuses(Refused)
-def create_supplier(values): ...
+def create_user(values): ...
 """
 
 from __future__ import annotations
