@@ -44,6 +44,7 @@ FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "au
 LONG = (
     "embedded/test_life.py",
     "house/test_schemathesis.py",
+    "house/test_tutorial.py",
     "webhooks/test_kills.py",
     "jobs/test_worker.py",
     "products/test_cli.py",
