@@ -5,12 +5,17 @@ A quarter of an hour and more: `make scaffold`.
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 from config import ROOT
 from tests.scaffold.test_commands import Copy
 from tests.scaffold.wanted import EVERYTHING, LONG, MANY_WORDS, ORDER, SHEEP, SHORT, SUPPLIER
 
+IGNORED = shutil.ignore_patterns(
+    *(".git", ".venv", ".*_cache", "__pycache__", "instance", "node_modules")
+)
 DOZEN = [
     SUPPLIER,
     EVERYTHING,
@@ -25,27 +30,20 @@ DOZEN = [
     "purchase_order_line purchase_order:ref product:ref pieces:integer:1..=1 price:money:0.01..",
     "memo body:text:50000 about:ref(post)? --owned --public-read --soft-delete",
 ]
-FURTHER = ("README.md", "CHANGELOG.md", "docs", ".env.example", "Procfile", "gunicorn.conf.py")
 
 
 def test_a_dozen_resources_pass_everything_and_go_without_a_trace(tmp_path: Path) -> None:
     house = Copy(tmp_path)
-    house.run("cp", "-r", *(str(ROOT / name) for name in FURTHER), ".")
-    house.run("cp", *map(str, ROOT.glob("requirements*")), ".")
-    house.run(
-        "cp", *map(str, (ROOT / "tests" / "house" / "redocly").glob(".*")), "tests/house/redocly"
-    )
+    shutil.copytree(ROOT, tmp_path, ignore=IGNORED, dirs_exist_ok=True)
+    house.commit()
     (tmp_path / ".venv").symlink_to((ROOT / ".venv").resolve())
     house.run("touch", "-d", "2020-01-01", "requirements.txt", "requirements-dev.txt")
-    house.commit()
     before = house.status()
     for spec in DOZEN:
         written = house.new(spec)
         assert written.returncode == 0, written.stderr
         print(spec)
-    ended = house.run("make", "test")
-    print(ended.stdout[-3000:])
-    assert ended.returncode == 0, ended.stdout[-20_000:] + ended.stderr[-5000:]
+    subprocess.run(["make", "test"], cwd=tmp_path, check=True)
     for spec in reversed(DOZEN):
         gone = house.flask("destroy", "resource", spec.split()[0], "--yes")
         assert gone.returncode == 0, gone.stderr
