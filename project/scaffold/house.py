@@ -62,6 +62,11 @@ class House:
         said = COMMAND.search(sign.read_text()) if sign.exists() else None
         return said and shlex.split(said[1])
 
+    def knows(self, many: str) -> bool:
+        """Whether the room is, or when all was committed last was, one written by command."""
+        was = self.committed(f"project/{many}/__init__.py") or ""
+        return self.command(many) is not None or COMMAND.search(was) is not None
+
     @cached_property
     def written(self) -> list[str]:
         """The rooms that were written by command."""

@@ -95,7 +95,8 @@ def judge_shared(shared: str, house: House) -> None:
     committed, found = house.committed(shared), house.read(shared)
     if committed is None:
         return
-    for many in sorted({*ROOM.findall(committed + found), *house.written}):
+    told = f"{house.committed(registry.FEATURES)}\n{house.read(registry.FEATURES)}"
+    for many in filter(house.knows, sorted({*ROOM.findall(told)})):
         committed = registry.unregister(shared, committed, Names(many, many))
         found = registry.unregister(shared, found, Names(many, many))
     if committed != found:

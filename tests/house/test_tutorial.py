@@ -15,6 +15,7 @@ from config import NAME, ROOT
 from tests.conftest import administration, at
 from tests.house.reader import Reader
 from tests.house.test_start import within
+from tests.scaffold.bare import take_away
 from tests.scaffold.test_commands import COPIED, FOLDERS
 
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()
@@ -58,6 +59,8 @@ def reader(tmp_path: Path, postgres: str) -> Iterator[Reader]:
         try:
             with Reader(home, at(postgres, name), TEST_DATABASE_URL=postgres) as reader:
                 reader.run("git init -q\ngit add -A\ngit commit -qm 'All of it'")
+                take_away(home)  # or what the tutorial makes might be there already
+                reader.run("git add -A\ngit diff --cached --quiet || git commit -qm 'Bare'")
                 yield reader
         finally:
             run(f'DROP DATABASE "{name}" WITH (FORCE)')

@@ -17,6 +17,7 @@ from project.errors import Refused
 from project.scaffold import destroying, making
 from project.scaffold.house import House
 from project.scaffold.making import Wanted
+from tests.scaffold.bare import take_away
 from tests.scaffold.wanted import EVERYTHING, ORDER, SHEEP
 
 COPIED = (".gitignore", "Makefile", "config.py", "gunicorn.conf.py", "wsgi.py", "pyproject.toml")
@@ -32,14 +33,18 @@ WHOLE = ("test_documents", "test_lists", "test_migrations", "test_once", "test_o
 class Copy:
     """A checkout of the house with nothing to commit."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, new: bool = True) -> None:
         self.root = root
+        if not new:
+            return
         ignored = shutil.ignore_patterns("__pycache__", "node_modules")
         for name in FOLDERS:
             shutil.copytree(ROOT / name, root / name, ignore=ignored)
         for name in COPIED:
             shutil.copy(ROOT / name, root)
         self.run("git", "init", "-q")
+        self.commit()
+        take_away(root)
         self.commit()
 
     def run(self, *command: str, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -206,6 +211,17 @@ def test_nothing_goes_before_somebody_has_said_yes(house: Copy) -> None:
     assert asked.returncode == 1
     assert "Delete the code of sheep" in asked.stdout
     assert house.status() == before
+
+
+def test_rooms_that_are_committed_go_one_after_the_other(house: Copy, tmp_path: Path) -> None:
+    shutil.copytree(house.root, tmp_path, dirs_exist_ok=True)
+    copy = Copy(tmp_path, new=False)
+    copy.commit()
+    for one in ("order_line", "kitchen_sink", "sheep"):
+        ended = copy.flask("destroy", "resource", one, "--yes")
+        assert ended.returncode == 0, ended.stderr
+    gone = {line.partition("/")[2].split("/")[0] for line in copy.status() if line[1] == "D"}
+    assert gone == {"kitchen_sinks", "order_lines", "sheep"}
 
 
 @pytest.fixture
