@@ -29,9 +29,12 @@ def walked(world: World, operation: str, sort: str) -> list[Any]:
 
 
 def test_every_list_is_walked_by_cursor_in_every_order(world: World) -> None:
-    lists = {name: orders(operation) for name, operation in world.operations.items()}
+    lists = {
+        name: orders(operation)
+        for name, operation in world.operations.items()
+        if not any(each["in"] == "query" and each["required"] for each in operation["parameters"])
+    }
     assert len(lists["list_users"]) == 10
-    lists.pop("search_products")  # which has to be asked something
     for name, sorts in lists.items():
         for sort in sorts:
             whole = world.call(name, query_string={"sort": sort, "limit": 100}).json

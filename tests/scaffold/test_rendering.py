@@ -89,7 +89,7 @@ def functions(source: str) -> dict[str, tuple[list[str], list[str]]]:
 
 
 def _spelled(decorator: ast.expr) -> str:
-    """But for what makes products fast."""
+    """But for what is written by hand to be fast."""
     return re.sub(", (counts=service.COUNTS|shaped=True)", "", ast.unparse(decorator))
 
 
@@ -107,7 +107,7 @@ def assigned(source: str, of: str) -> Iterator[tuple[str, str]]:
             for line in node.body:
                 if isinstance(line, ast.AnnAssign):
                     value = "" if line.value is None else ast.unparse(line.value)
-                    indexed = ", info={'ngrams': True}"  # as only products are
+                    indexed = ", info={'ngrams': True}"  # which is asked for by hand
                     said = f"{ast.unparse(line.annotation)} {value}".replace(indexed, "")
                     yield ast.unparse(line.target), said
                 elif isinstance(line, ast.Assign) and isinstance(line.value, ast.Call):
