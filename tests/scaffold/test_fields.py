@@ -154,7 +154,7 @@ def test_what_is_no_field_is_refused_in_one_sentence(spec: str, told: str) -> No
         read(spec)
     assert told in caught.value.sentence
     assert caught.value.sentence.isprintable()
-    assert len(caught.value.sentence) < 260
+    assert len(caught.value.sentence) < 500  # it may name every room there is
 
 
 @pytest.mark.parametrize(
