@@ -75,7 +75,6 @@ ROOMS = (
     Room(tasks=sweeping),
     Room(commands=embedded.pg),
     Room(commands=scaffold.new),
-    Room(commands=welcome),
-    Room(commands=scaffold.new),
     Room(commands=scaffold.destroy),
+    Room(commands=welcome),
 )
