@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from project.db import db
 from project.http.app import App
+from tests.answers import problem, replayed
 from tests.conftest import headers_of
 from tests.tables import digests
 
@@ -49,3 +50,27 @@ class Caller:
         """The events logged since one asked last, without the requests themselves."""
         logged = [json.loads(line) for line in self.capsys.readouterr().err.splitlines()]
         return [line["event"] for line in logged if line["event"] != "request"]
+
+    def once(self, method: str, path: str, call: Call, events: list[str]) -> None:
+        """A request that comes again is answered the same bytes, and done and told once."""
+        first = self.send(method, path, **call)
+        assert 200 <= first.status_code < 300
+        assert self.told() == events
+        after = self.state()
+        for _ in range(2):
+            replayed(self.send(method, path, **call), first)
+        assert self.told() == []
+        assert self.state() == after
+
+    def not_without(self, method: str, path: str, call: Call) -> None:
+        """Where a key is demanded nothing is written without one, and all of it with one."""
+        before = self.state()
+        found = problem(self.send(method, path, None, **call), 400, "idempotency_key_required")
+        assert "Idempotency-Key" in found["detail"]
+        problem(self.send(method, path, None, json={}), 400, "idempotency_key_required")
+        problem(self.send(method, path, "", **call), 422, "invalid_fields")
+        problem(self.send(method, path, None, headers={}, **call), 401, "unauthorized")
+        assert self.state() == before
+        first = self.send(method, path, **call)
+        assert first.status_code in (200, 201)
+        replayed(self.send(method, path, **call), first)

@@ -199,18 +199,8 @@ def test_where_a_key_is_demanded_nothing_is_written_without(
     caller: Caller, chalk: str, app: App, monkeypatch: pytest.MonkeyPatch, operation: str
 ) -> None:
     method, path = operation.replace("CHALK", chalk).split(" ")
-    call = TAKING[operation]
     monkeypatch.setitem(app.config, "REQUIRE_IDEMPOTENCY_KEY", "samples")
-    before = caller.state()
-    found = problem(caller.send(method, path, None, **call), 400, "idempotency_key_required")
-    assert "Idempotency-Key" in found["detail"]
-    problem(caller.send(method, path, None, json={}), 400, "idempotency_key_required")
-    problem(caller.send(method, path, "", **call), 422, "invalid_fields")
-    problem(caller.send(method, path, None, headers={}, **call), 401, "unauthorized")
-    assert caller.state() == before
-    first = caller.send(method, path, **call)
-    assert first.status_code in (200, 201)
-    replayed(caller.send(method, path, **call), first)
+    caller.not_without(method, path, TAKING[operation])
 
 
 @pytest.mark.parametrize("operation", TAKING)

@@ -42,15 +42,7 @@ def lamp(caller: Caller) -> str:
 def test_what_comes_again_is_answered_the_same_bytes_and_done_once(
     caller: Caller, lamp: str, method: str, path: str, call: Call, events: list[str]
 ) -> None:
-    path = path.replace("LAMP", lamp)
-    first = caller.send(method, path, **call)
-    assert 200 <= first.status_code < 300
-    assert caller.told() == events
-    after = caller.state()
-    for _ in range(2):
-        replayed(caller.send(method, path, **call), first)
-    assert caller.told() == []
-    assert caller.state() == after
+    caller.once(method, path.replace("LAMP", lamp), call, events)
 
 
 Case = tuple[Call, int, str, Callable[[], Any]]
@@ -132,16 +124,7 @@ def test_where_a_key_is_demanded_stock_is_not_written_without(
     movement = run(app, "SELECT max(id) FROM stock_movements")
     path, call = path.replace("MOVEMENT", str(movement)), {} if body is None else {"json": body}
     monkeypatch.setitem(app.config, "REQUIRE_IDEMPOTENCY_KEY", "stock")
-    before = caller.state()
-    found = problem(caller.send(method, path, None, **call), 400, "idempotency_key_required")
-    assert "Idempotency-Key" in found["detail"]
-    problem(caller.send(method, path, None, json={}), 400, "idempotency_key_required")
-    problem(caller.send(method, path, "", **call), 422, "invalid_fields")
-    problem(caller.send(method, path, None, headers={}, **call), 401, "unauthorized")
-    assert caller.state() == before
-    first = caller.send(method, path, **call)
-    assert first.status_code in (200, 201)
-    replayed(caller.send(method, path, **call), first)
+    caller.not_without(method, path, call)
 
 
 @pytest.mark.parametrize("operation", DEMANDED)
