@@ -86,12 +86,13 @@ def _holder(token: str) -> tuple[int, int]:
 
 def bearer() -> str:
     """What may be a token of ours in the Authorization header; raises Unauthorized."""
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    sent: str = request.environ.get("HTTP_AUTHORIZATION", "")
+    scheme, _, token = sent.partition(" ")
     if scheme.lower() != "bearer":  # in any case: RFC 9110 section 11.1
         raise Unauthorized
     if len(token) > LONGEST or not TOKEN.fullmatch(token):
         raise InvalidToken
-    return str(token.strip())
+    return token.strip()
 
 
 def self_or_superuser() -> None:

@@ -12,15 +12,12 @@ from sqlalchemy.orm.attributes import set_committed_value
 from project.db import (
     Lookup,
     announce,
-    announced,
-    db,
     fetch,
     matching,
     remove,
     revise,
     revise_if,
     save,
-    told,
 )
 from project.errors import Forbidden
 from project.posts.models import Post
@@ -96,11 +93,7 @@ def delete(id: int, versions: Collection[int] | None = None, *, by: User) -> Non
     announce("post.deleted", post_id=id)
 
 
-@users.leaving
-def _leave(author_id: int) -> None:
-    """Tell of each post that the database deletes with its author."""
-    gone = select(Post.id).where(Post.author_id == author_id).subquery("gone")
-    db.session.execute(announced(told("post.deleted", {"post_id": gone.c.id})))
+users.leaving(Post.author_id, "post")
 
 
 def publish(id: int, versions: Collection[int] | None = None, *, by: User) -> Post:

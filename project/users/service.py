@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from project.db import INT8, announce, announced, db, fetch, matching, remove, revise, save, told
 from project.db import count as count_rows
@@ -33,8 +34,7 @@ class LastSuperuser(Conflict):
     sentence = "This is the last active superuser; make another first."
 
 
-Tell = Callable[[int], None]
-LEAVING: list[Tell] = []
+LEAVING: list[tuple[InstrumentedAttribute[int], str]] = []
 
 SORTABLE: dict[str, Any] = {
     "id": User.id,
@@ -120,27 +120,21 @@ def update(
     return user
 
 
-def leaving(tell: Tell) -> Tell:
-    """Have this function announce what goes with a user: rooms above say so, who know what does."""
-    LEAVING.append(tell)
-    return tell
+def leaving(owner: InstrumentedAttribute[int], what: str) -> None:
+    """Rows whose `owner` is a user go with the user: each is announced, `what` it is.
 
-
-def tell_of_owned(model: Any, what: str) -> None:
-    """Announce each row of a model that goes because its `owner_id` does: `what` it is."""
-
-    @leaving
-    def tell(owner_id: int) -> None:
-        gone = select(model.id).where(model.owner_id == owner_id).subquery("gone")
-        db.session.execute(announced(told(f"{what}.deleted", {f"{what}_id": gone.c.id})))
+    Rooms above say so, who know what the database deletes.
+    """
+    LEAVING.append((owner, what))
 
 
 def delete(id: int, versions: Collection[int] | None = None, *, by: User) -> None:
     """Delete an account for good; the database deletes all that belongs to it."""
     _hold([id], by=by, losing=True)
     db.session.refresh(fetch(User, id), with_for_update=True)  # so that nothing more joins it
-    for tell in LEAVING:
-        tell(id)
+    for owner, what in LEAVING:
+        gone = select(owner.class_.id).where(owner == id).subquery("gone")
+        db.session.execute(announced(told(f"{what}.deleted", {f"{what}_id": gone.c.id})))
     remove(User, id, versions)
     announce("user.deleted", user_id=id)
 
