@@ -54,10 +54,9 @@ def new_resource(dry_run: bool, **wanted: object) -> None:
     Types: text email slug url integer bigint money decimal boolean date
     datetime uuid json enum ref. A ? at the end: it may be missing.
     """
-    asked, house = Wanted(**wanted), House(ROOT)  # type: ignore[arg-type]  # as click hands them
-    plan = making.plan(asked, house)
-    if _carried_out(plan, dry_run):
-        resource = making.read(asked, house)
+    house = House(ROOT)
+    resource = making.read(Wanted(**wanted), house)  # type: ignore[arg-type]  # as click hands them
+    if _carried_out(making.plan(resource, house), dry_run):
         call = CALL.format(address=resource.names.address, body=_example(resource))
         click.echo(NEXT.format(many=resource.names.many, call=call))
 

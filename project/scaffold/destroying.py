@@ -12,14 +12,15 @@ from project.scaffold.house import House
 from project.scaffold.making import SHARED, Wanted
 from project.scaffold.names import Names, names
 from project.scaffold.rendering import places, render
+from project.scaffold.resource import Resource
 from project.scaffold.writing import Plan
 
 
 def plan(one: str, house: House) -> Plan:
     """The files that go, and what is written instead; raises Refused where something is lost."""
-    wanted = _wanted(one, house)
-    called = names(wanted.one, wanted.plural)
-    _judge_files(wanted, called, house)
+    resource = making.read(_wanted(one, house), house)
+    called = resource.names
+    _judge_files(resource, house)
     _judge_others(called, house)
     for shared in SHARED:
         making.judge_shared(shared, house)
@@ -31,7 +32,7 @@ def plan(one: str, house: House) -> Plan:
     for shared in SHARED:
         files[shared] = registry.unregister(shared, house.read(shared), called)
     before = house.last_migration()
-    searched = [field.column for field in making.read(wanted, house).searched]
+    searched = [field.column for field in resource.searched]
     dropped = migration.drop(db.metadata.tables[called.many], searched, before)
     return {**files, migration.place(before, f"drop_{called.many}"): dropped}
 
@@ -51,11 +52,12 @@ def _wanted(one: str, house: House) -> Wanted:
     raise Refused(f"There is no resource '{one}' that flask new resource wrote; there are {known}.")
 
 
-def _judge_files(wanted: Wanted, called: Names, house: House) -> None:
+def _judge_files(resource: Resource, house: House) -> None:
     """Raise Refused for a file that is not of the command, or that would be lost."""
-    known, rendered = places(called.many), None
+    many = resource.names.many
+    known, rendered = places(many), None
     for top in ("project", "tests"):
-        for path in sorted((house.root / top / called.many).rglob("*")):
+        for path in sorted((house.root / top / many).rglob("*")):
             place = path.relative_to(house.root).as_posix()
             if "__pycache__" in place or path.is_dir():
                 continue
@@ -63,7 +65,7 @@ def _judge_files(wanted: Wanted, called: Names, house: House) -> None:
                 raise Refused(f"{place} was not written by flask new resource; delete it first.")
             if house.committed(place) == house.read(place):
                 continue
-            rendered = render(making.read(wanted, house)) if rendered is None else rendered
+            rendered = render(resource) if rendered is None else rendered
             if rendered[place] != house.read(place):
                 raise Refused(f"{place} has changes that are not committed; commit them first.")
 

@@ -105,8 +105,7 @@ class House:
 
     def committed(self, name: str) -> str | None:
         """The file as it was committed last; None if it never was, or git is not there."""
-        shown = self._git("show", f"HEAD:./{name}")
-        return shown if shown is not None else None
+        return self._git("show", f"HEAD:./{name}")
 
     def _git(self, *arguments: str) -> str | None:
         try:

@@ -75,9 +75,8 @@ def read(wanted: Wanted, house: House) -> Resource:
     return resource
 
 
-def plan(wanted: Wanted, house: House) -> dict[str, str]:
+def plan(resource: Resource, house: House) -> dict[str, str]:
     """The files to be written; raises Refused where something is in the way."""
-    resource = read(wanted, house)
     house.judge(resource.names)
     files = render(resource)
     searched = [field.column for field in resource.searched]

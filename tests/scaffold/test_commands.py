@@ -8,13 +8,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from config import ROOT
 from project.errors import Refused
-from project.scaffold import destroying, making
+from project.scaffold import destroying, making, writing
 from project.scaffold.house import House
 from project.scaffold.making import Wanted
 from tests.scaffold.bare import take_away
@@ -70,11 +69,16 @@ class Copy:
 
     def refused(self, what: str, *words: str) -> str:
         """What the command would say, which is refused before it writes."""
-        plan = destroying.plan if what == "destroy" else making.plan
-        wanted: Any = words[0] if what == "destroy" else Wanted.said(words)
         with pytest.raises(Refused) as caught:
-            plan(wanted, House(self.root))
+            self.plan(what, words)
         return caught.value.sentence
+
+    def plan(self, what: str, words: tuple[str, ...]) -> writing.Plan:
+        """What the command would do."""
+        house = House(self.root)
+        if what == "destroy":
+            return destroying.plan(words[0], house)
+        return making.plan(making.read(Wanted.said(words), house), house)
 
     def status(self) -> list[str]:
         return self.run("git", "status", "--porcelain", "-uall").stdout.splitlines()

@@ -42,7 +42,7 @@ def project(directory: Path, title: str, without: str, dry_run: bool) -> None:
         if dry_run:
             click.echo(f"Would write {title} to {place}, with {_listed(kept)}; nothing is written.")
             return
-        copying.copy(place, title, name, leaving)
+        copying.copy(files, place, title, name, leaving)
     click.echo(f"{title} is in {place}, with {_listed(kept)} of {len(files)} files here.")
     click.echo(f"Next: cd {place} && make run, or make test.")
 

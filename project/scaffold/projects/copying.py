@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -35,10 +35,12 @@ and inherits every guarantee of the first. Every refusal is one clear sentence i
 input never ends in a 500."""
 
 
-def copy(directory: Path, title: str, name: str, rooms: Collection[str]) -> None:
+def copy(
+    files: Iterable[str], directory: Path, title: str, name: str, rooms: Collection[str]
+) -> None:
     """Write it, whole or not at all, with the first commit of a repository of its own."""
     with _beside(directory) as draft:
-        _copy_files(draft, rooms)
+        _copy_files(files, draft, rooms)
         _retitle(draft, title, name)
         if rooms:
             _leave_out(draft, rooms)
@@ -79,9 +81,9 @@ def _beside(directory: Path) -> Iterator[Path]:
         raise
 
 
-def _copy_files(draft: Path, rooms: Collection[str]) -> None:
+def _copy_files(files: Iterable[str], draft: Path, rooms: Collection[str]) -> None:
     patterns = [pattern for room in rooms for pattern in TRACES.get(room, Traces()).files]
-    for file in tracked():
+    for file in files:
         place = Path(file).parts
         own = place[0] in ("project", "tests") and place[1] in rooms
         if own or any(fnmatch(file, pattern) for pattern in patterns):
