@@ -129,7 +129,7 @@ class Numeric(Value):
         super().__init__(**kwargs)
         self.whole, self.places = digits - places, places
         self.step = Decimal(1).scaleb(-places)
-        most = Decimal(10) ** self.whole - self.step
+        most = greatest(digits, places)
         self.min, self.max = -most if min is None else min, most if max is None else max
 
     def _serialize(self, value: Any, attr: Any, obj: Any, **kwargs: Any) -> str | None:
@@ -189,6 +189,11 @@ class Money(Numeric):
             return NOTHING
         above = NOT_ZERO if self.min > 0 else ""
         return rf"{above}({_digits(self.max)}(?:\.[0-9]{{1,2}})?)"
+
+
+def greatest(digits: int, places: int) -> Decimal:
+    """The greatest number of so many digits, so many of them behind the point."""
+    return Decimal(10) ** (digits - places) - Decimal(1).scaleb(-places)
 
 
 def _digits(most: int | Decimal) -> str:

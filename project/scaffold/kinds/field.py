@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -20,9 +21,10 @@ PERIOD: Filters = [
 
 
 @dataclass(frozen=True, kw_only=True)
-class Field:
+class Field(ABC):
     """A field of a resource; subclasses say of their type what is to be spelled where.
 
+    What a type says the same of every field is a plain attribute there.
     low, high: the bounds of the value, or of the length of a text.
     """
 
@@ -100,9 +102,9 @@ class Field:
         return f"{name}({', '.join([*arguments, *named])})"
 
     @property
+    @abstractmethod
     def parts(self) -> list[str]:
         """The class of the schema's field, and the arguments that its type needs."""
-        raise NotImplementedError
 
     @property
     def filter(self) -> str:
@@ -110,19 +112,24 @@ class Field:
         return self.spelled(metadata='{{"description": "{}"}}')
 
     @property
+    @abstractmethod
     def example(self) -> Any:
         """A good value, as JSON has it and as it is answered."""
-        raise NotImplementedError
+
+    @property
+    def numbered(self) -> str:
+        """An expression of `number`: another value each time; of what may be unique."""
+        return ""
 
     @property
     def fresh(self) -> str:
-        """An expression of `number`: another value each time."""
-        return literal(self.example)
+        """An expression of a good value, which is another each time where it must be."""
+        return self.numbered if self.unique else literal(self.example)
 
     @property
+    @abstractmethod
     def wrong(self) -> tuple[str, str]:
         """An expression of a value that is refused, and the code of the refusal."""
-        raise NotImplementedError
 
     @property
     def condition(self) -> str:

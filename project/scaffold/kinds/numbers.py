@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from project.db import INT4, INT8
+from project.http.fields.numbers import greatest
 from project.scaffold.kinds.field import RANGE, Field, literal
 
 
@@ -15,14 +16,8 @@ class Integer(Field):
 
     python = "int"
     filters = RANGE
-
-    @property
-    def widest(self) -> tuple[int, int]:
-        return -INT4, INT4
-
-    @property
-    def of_database(self) -> str:
-        return "Integer"
+    widest = -INT4, INT4
+    of_database = "Integer"
 
     @property
     def parts(self) -> list[str]:
@@ -48,9 +43,7 @@ class Integer(Field):
         return int(min(max(3, self.low), self.high))
 
     @property
-    def fresh(self) -> str:
-        if not self.unique:
-            return super().fresh
+    def numbered(self) -> str:
         return "number" if self.low <= 1 else f"{self.low} + number"
 
     @property
@@ -70,17 +63,9 @@ class Integer(Field):
 class Bigint(Integer):
     """A whole number of eight bytes."""
 
-    @property
-    def widest(self) -> tuple[int, int]:
-        return -INT8, INT8
-
-    @property
-    def kind(self) -> str:
-        return "BigInteger"
-
-    @property
-    def of_database(self) -> str:
-        return "BigInteger"
+    widest = -INT8, INT8
+    kind = "BigInteger"
+    of_database = "BigInteger"
 
     @property
     def parts(self) -> list[str]:
@@ -98,6 +83,7 @@ class Decimals(Field):
     python = "Decimal"
     uniquely = False
     filters = RANGE
+    broken = 'Decimal("NaN")'
 
     @property
     def kind(self) -> str:
@@ -109,8 +95,7 @@ class Decimals(Field):
 
     @property
     def most(self) -> Decimal:
-        """The greatest number of so many digits."""
-        return Decimal(10) ** (self.digits - self.places) - Decimal(1).scaleb(-self.places)
+        return greatest(self.digits, self.places)
 
     @property
     def parts(self) -> list[str]:
@@ -138,10 +123,6 @@ class Decimals(Field):
         return f'"{self.high + 1}"', "out_of_range"
 
     @property
-    def broken(self) -> str:
-        return 'Decimal("NaN")'
-
-    @property
     def other(self) -> Mapping[str, str]:
         example = Decimal(self.example)
         more = {"_min": literal(str(self.high))} if example < self.high else {}
@@ -155,17 +136,12 @@ class Money(Decimals):
     digits: int = 10
     places: int = 2
 
+    kind = ""
+    of_database = "Numeric(10, 2)"
+
     @property
     def usual(self) -> tuple[Decimal, Decimal]:
         return Decimal(0), self.most
-
-    @property
-    def kind(self) -> str:
-        return ""
-
-    @property
-    def of_database(self) -> str:
-        return "Numeric(10, 2)"
 
     @property
     def parts(self) -> list[str]:

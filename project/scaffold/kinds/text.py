@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from project.scaffold.kinds.field import Field, Filters
@@ -13,14 +12,9 @@ class Text(Field):
 
     sized = searched = sorted_lower = True
     filters: ClassVar[Filters] = []
-
-    @property
-    def widest(self) -> tuple[int, int]:
-        return 1, 50_000
-
-    @property
-    def usual(self) -> tuple[int, int]:
-        return 1, 255
+    widest = 1, 50_000
+    usual = 1, 255
+    broken = '""'
 
     @property
     def kind(self) -> str:
@@ -49,9 +43,7 @@ class Text(Field):
         return self._fit(f"Some {self.words}")
 
     @property
-    def fresh(self) -> str:
-        if not self.unique:
-            return super().fresh
+    def numbered(self) -> str:
         stem = f"{self.words.capitalize()} "
         if self.low <= len(stem) and self.high >= len(stem) + 9:
             return f'f"{stem}{{number}}"'
@@ -61,10 +53,6 @@ class Text(Field):
     def wrong(self) -> tuple[str, str]:
         return f'"x" * {self.high + 1}', "too_long"
 
-    @property
-    def broken(self) -> str:
-        return '""'
-
     def _fit(self, text: str) -> str:
         return text[: self.high].rstrip().ljust(self.low, "x")
 
@@ -73,52 +61,30 @@ class Email(Field):
     """An e-mail address."""
 
     searched = True
-
-    @property
-    def kind(self) -> str:
-        return "String(255)"
-
-    @property
-    def parts(self) -> list[str]:
-        return ["Email"]
+    kind = "String(255)"
+    parts = ["Email"]
+    example = "ada@example.org"
+    numbered = 'f"ada{number}@example.org"'
+    wrong = '"ada"', "invalid_email"
+    broken = '"x"'
+    other = {"": '"eve@example.org"'}
 
     @property
     def check(self) -> tuple[str, str]:
         return f"{self.column}_length", f"char_length({self.column}) >= 3"
-
-    @property
-    def example(self) -> str:
-        return "ada@example.org"
-
-    @property
-    def fresh(self) -> str:
-        return 'f"ada{number}@example.org"' if self.unique else super().fresh
-
-    @property
-    def wrong(self) -> tuple[str, str]:
-        return '"ada"', "invalid_email"
-
-    @property
-    def broken(self) -> str:
-        return '"x"'
-
-    @property
-    def other(self) -> Mapping[str, str]:
-        return {"": '"eve@example.org"'}
 
 
 class Slug(Field):
     """A name for addresses."""
 
     sized = searched = True
-
-    @property
-    def widest(self) -> tuple[int, int]:
-        return 8, 255
-
-    @property
-    def usual(self) -> tuple[None, int]:
-        return None, 100
+    widest = 8, 255
+    usual = None, 100
+    example = "a-lamp"
+    numbered = 'f"a-{number}"'
+    wrong = '"A lamp"', "pattern"
+    broken = '"A lamp"'
+    other = {"": '"no-lamp"'}
 
     @property
     def kind(self) -> str:
@@ -132,26 +98,6 @@ class Slug(Field):
     def check(self) -> tuple[str, str]:
         return f"{self.column}_pattern", f"{self.column} ~ '^[a-z0-9]+(-[a-z0-9]+)*$'"
 
-    @property
-    def example(self) -> str:
-        return "a-lamp"
-
-    @property
-    def fresh(self) -> str:
-        return 'f"a-{number}"' if self.unique else super().fresh
-
-    @property
-    def wrong(self) -> tuple[str, str]:
-        return '"A lamp"', "pattern"
-
-    @property
-    def broken(self) -> str:
-        return '"A lamp"'
-
-    @property
-    def other(self) -> Mapping[str, str]:
-        return {"": '"no-lamp"'}
-
 
 class Url(Field):
     """The address of a page."""
@@ -159,14 +105,12 @@ class Url(Field):
     sized = searched = True
     sortable = False
     filters: ClassVar[Filters] = []
-
-    @property
-    def widest(self) -> tuple[int, int]:
-        return 40, 2000
-
-    @property
-    def usual(self) -> tuple[None, int]:
-        return None, 2000
+    widest = 40, 2000
+    usual = None, 2000
+    example = "https://example.org/lamps"
+    numbered = 'f"https://example.org/{number}"'
+    wrong = '"example.org"', "pattern"
+    broken = '"example.org"'
 
     @property
     def kind(self) -> str:
@@ -179,19 +123,3 @@ class Url(Field):
     @property
     def check(self) -> tuple[str, str]:
         return f"{self.column}_pattern", f"{self.column} ~ '^https?://'"
-
-    @property
-    def example(self) -> str:
-        return "https://example.org/lamps"
-
-    @property
-    def fresh(self) -> str:
-        return 'f"https://example.org/{number}"' if self.unique else super().fresh
-
-    @property
-    def wrong(self) -> tuple[str, str]:
-        return '"example.org"', "pattern"
-
-    @property
-    def broken(self) -> str:
-        return '"example.org"'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from project.scaffold.kinds.field import PERIOD, Field, Filters, literal
 
@@ -14,26 +14,11 @@ class Boolean(Field):
 
     python = "bool"
     keyed = uniquely = sortable = False
-
-    @property
-    def of_database(self) -> str:
-        return "Boolean"
-
-    @property
-    def parts(self) -> list[str]:
-        return ["StrictBoolean"]
-
-    @property
-    def example(self) -> bool:
-        return True
-
-    @property
-    def wrong(self) -> tuple[str, str]:
-        return '"true"', "invalid"
-
-    @property
-    def other(self) -> Mapping[str, str]:
-        return {"": '"false"'}
+    of_database = "Boolean"
+    parts = ["StrictBoolean"]
+    example = True
+    wrong = '"true"', "invalid"
+    other = {"": '"false"'}
 
 
 class Date(Field):
@@ -41,30 +26,12 @@ class Date(Field):
 
     python = "date"
     filters = PERIOD
-
-    @property
-    def of_database(self) -> str:
-        return "Date"
-
-    @property
-    def parts(self) -> list[str]:
-        return ["Date"]
-
-    @property
-    def example(self) -> str:
-        return "2026-11-22"
-
-    @property
-    def fresh(self) -> str:
-        return 'f"{2000 + number}-11-22"' if self.unique else super().fresh
-
-    @property
-    def wrong(self) -> tuple[str, str]:
-        return '"2026-02-30"', "invalid"
-
-    @property
-    def other(self) -> Mapping[str, str]:
-        return {"_min": '"9999-12-31"', "_max": '"0001-01-01"'}
+    of_database = "Date"
+    parts = ["Date"]
+    example = "2026-11-22"
+    numbered = 'f"{2000 + number}-11-22"'
+    wrong = '"2026-02-30"', "invalid"
+    other = {"_min": '"9999-12-31"', "_max": '"0001-01-01"'}
 
 
 class Datetime(Field):
@@ -72,30 +39,12 @@ class Datetime(Field):
 
     python = "datetime"
     filters = PERIOD
-
-    @property
-    def of_database(self) -> str:
-        return "TIMESTAMP(timezone=True)"
-
-    @property
-    def parts(self) -> list[str]:
-        return ["Timestamp"]
-
-    @property
-    def example(self) -> str:
-        return "2026-11-22T08:51:36.773621Z"
-
-    @property
-    def fresh(self) -> str:
-        return 'f"{2000 + number}-11-22T08:51:36.773621Z"' if self.unique else super().fresh
-
-    @property
-    def wrong(self) -> tuple[str, str]:
-        return '"2026-11-22"', "invalid"
-
-    @property
-    def other(self) -> Mapping[str, str]:
-        return {"_min": '"9999-12-31T00:00:00Z"', "_max": '"0001-01-01T00:00:00Z"'}
+    of_database = "TIMESTAMP(timezone=True)"
+    parts = ["Timestamp"]
+    example = "2026-11-22T08:51:36.773621Z"
+    numbered = 'f"{2000 + number}-11-22T08:51:36.773621Z"'
+    wrong = '"2026-11-22"', "invalid"
+    other = {"_min": '"9999-12-31T00:00:00Z"', "_max": '"0001-01-01T00:00:00Z"'}
 
 
 class Uuid(Field):
@@ -103,31 +52,12 @@ class Uuid(Field):
 
     python = "UUID"
     sortable = False
-
-    @property
-    def of_database(self) -> str:
-        return "Uuid"
-
-    @property
-    def parts(self) -> list[str]:
-        return ["Uuid"]
-
-    @property
-    def example(self) -> str:
-        return "3f2b8c1e-9d4a-4b6f-8a17-5c0d2e7f9b31"
-
-    @property
-    def fresh(self) -> str:
-        spelled = 'f"00000000-0000-4000-8000-{number:012}"'
-        return spelled if self.unique else super().fresh
-
-    @property
-    def wrong(self) -> tuple[str, str]:
-        return '"3f2b8c1e"', "invalid"
-
-    @property
-    def other(self) -> Mapping[str, str]:
-        return {"": '"00000000-0000-4000-8000-000000000000"'}
+    of_database = "Uuid"
+    parts = ["Uuid"]
+    example = "3f2b8c1e-9d4a-4b6f-8a17-5c0d2e7f9b31"
+    numbered = 'f"00000000-0000-4000-8000-{number:012}"'
+    wrong = '"3f2b8c1e"', "invalid"
+    other = {"": '"00000000-0000-4000-8000-000000000000"'}
 
 
 class Json(Field):
@@ -136,30 +66,15 @@ class Json(Field):
     python = "dict[str, Any]"
     keyed = uniquely = defaults = sortable = False
     filters: ClassVar[Filters] = []
-
-    @property
-    def kind(self) -> str:
-        return "JSON(none_as_null=True)"
-
-    @property
-    def parts(self) -> list[str]:
-        return ["Object"]
+    kind = "JSON(none_as_null=True)"
+    parts = ["Object"]
+    example = {"colour": "green"}
+    wrong = "[]", "invalid"
+    broken = "[]"
 
     @property
     def check(self) -> tuple[str, str]:
         return f"{self.column}_object", f"json_typeof({self.column}) = 'object'"
-
-    @property
-    def example(self) -> dict[str, Any]:
-        return {"colour": "green"}
-
-    @property
-    def wrong(self) -> tuple[str, str]:
-        return "[]", "invalid"
-
-    @property
-    def broken(self) -> str:
-        return "[]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,6 +85,7 @@ class Enum(Field):
     constant: str = ""
 
     uniquely: ClassVar[bool] = False
+    broken = '""'
 
     @property
     def kind(self) -> str:
@@ -196,10 +112,6 @@ class Enum(Field):
         return f'"{self.choices[0]}?"', "choice"
 
     @property
-    def broken(self) -> str:
-        return '""'
-
-    @property
     def other(self) -> Mapping[str, str]:
         return {"": literal(self.choices[1])}
 
@@ -214,6 +126,11 @@ class Ref(Field):
 
     python = "int"
     uniquely = defaults = sortable = False
+    of_database = "BigInteger"
+    parts = ["Int", "min=1", "max=INT8"]
+    example = 1
+    wrong = "0", "out_of_range"
+    other = {"": "2**40"}
 
     @property
     def column(self) -> str:
@@ -235,23 +152,3 @@ class Ref(Field):
     @property
     def kind(self) -> str:
         return f'ForeignKey("{self.table}.id", info={self.rule})'
-
-    @property
-    def of_database(self) -> str:
-        return "BigInteger"
-
-    @property
-    def parts(self) -> list[str]:
-        return ["Int", "min=1", "max=INT8"]
-
-    @property
-    def example(self) -> int:
-        return 1
-
-    @property
-    def wrong(self) -> tuple[str, str]:
-        return "0", "out_of_range"
-
-    @property
-    def other(self) -> Mapping[str, str]:
-        return {"": "2**40"}
