@@ -43,7 +43,7 @@ from sqlalchemy import event
 from config import NAME, Config
 from project import create_app
 from project.db import db
-from project.db.session import engine_options
+from project.db.connections import engine_options
 from project.embedded import Cluster
 from project.embedded.cluster import find
 from tests.server import Server

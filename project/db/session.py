@@ -1,4 +1,4 @@
-"""The session, the driver's connection, and what is said to the server when one is opened."""
+"""The session, and the transaction that it shares with statements of the driver's."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from json import JSONEncoder
-from threading import local
 from typing import Any
 
 import flask_sqlalchemy.session
@@ -27,38 +25,20 @@ from sqlalchemy import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from config import NAME
+from project.db.connections import (
+    LIMITS,
+    Driver,
+    engine_options,
+    give_back,
+    listen_before_connecting,
+    own,
+    take,
+)
 from project.db.models import Base
 from project.db.rules import refuse
 from project.errors import Unavailable
 
-# Limits that live in the connection itself, so that no caller can forget them (milliseconds).
-LIMITS = {
-    "statement_timeout": 5_000,
-    "lock_timeout": 2_000,
-    "idle_in_transaction_session_timeout": 10_000,
-}
-SERVER_SETTINGS = {
-    **LIMITS,
-    "TimeZone": "UTC",
-    "plan_cache_mode": "force_generic_plan",  # see `prepared.py`: nothing else has a plan kept
-    # what is new since a search index was put in order is read by every search, and put in order
-    # by whoever fills this up: a few milliseconds, where the server's 4MB would be a hundred
-    "gin_pending_list_limit": "256kB",
-}
-
 BEGIN = "BEGIN; "
-COMPACT = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
-
-
-class Own(local):
-    """What each thread has: the connection that it keeps, and the pool that it came from."""
-
-    kept: tuple[Pool | None, PoolProxiedConnection] | None = None
-
-
-OWN = Own()
-
 READING: ContextVar[bool] = ContextVar("reading", default=False)
 UNIT: ContextVar[Unit | None] = ContextVar("unit", default=None)
 
@@ -81,8 +61,7 @@ class Unit:
 
     def open(self, engine: Engine) -> PoolProxiedConnection:
         """A connection whose next statement begins the transaction; nobody else finds it."""
-        self.pooled = own(engine)
-        self.pool, OWN.kept = engine.pool, None
+        self.pooled, self.pool = take(engine), engine.pool
         connection: Any = self.pooled.dbapi_connection
         connection.first = BEGIN
         return self.pooled
@@ -107,16 +86,11 @@ class Unit:
 
     def close(self) -> None:
         """Give the connection back to its thread, if it is as it was."""
-        pooled, connection = self.pooled, self._driver()
+        pooled, pool, connection = self.pooled, self.pool, self._driver()
         self.bound = self.pooled = None
-        if pooled is None or connection is None:
-            return
-        connection.first = ""
-        idle = connection.get_transaction_status() == extensions.TRANSACTION_STATUS_IDLE
-        if idle and OWN.kept is None:
-            OWN.kept = self.pool, pooled
-        else:
-            connection.close()
+        if pooled is not None and pool is not None and connection is not None:
+            connection.first = ""
+            give_back(pool, pooled)
 
     def _driver(self) -> Driver | None:
         """The driver's connection, as long as it is not lost."""
@@ -139,19 +113,6 @@ class Joined(flask_sqlalchemy.session.Session):
 db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"class_": Joined})
 
 
-class Driver(extensions.connection):
-    """A connection of the driver, which knows what plans the server keeps for it.
-
-    first: what is to be said before the next statement, in the same message.
-    """
-
-    first = ""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.plans: dict[str, str] = {}
-
-
 def init_app(
     app: Flask, url: str, threads: int, before_connecting: Callable[[], object] | None = None
 ) -> None:
@@ -167,38 +128,6 @@ def init_app(
     with app.app_context():
         listen_before_connecting(db.engine, before_connecting)
         event.listen(db.engine, "reset", _transactions_again)
-
-
-def listen_before_connecting(engine: Engine, action: Callable[[], object] | None) -> None:
-    """Do this, if anything, before each new connection of an engine."""
-
-    def prepare(*_: object) -> None:  # what a listener answers would be taken for the connection
-        if action is not None:
-            action()
-
-    event.listen(engine, "do_connect", prepare)
-
-
-def engine_options(pool_size: int) -> dict[str, Any]:
-    """Connections are opened as they are needed, and not one more than so many."""
-    options = " ".join(f"-c {name}={value}" for name, value in SERVER_SETTINGS.items())
-    return {
-        "pool_size": pool_size,
-        "max_overflow": 0,
-        "pool_timeout": 3,
-        "pool_use_lifo": True,  # the one used last is the one whose plans and caches are warm
-        "json_serializer": COMPACT.encode,  # as documents are written: what is kept is answered
-        "hide_parameters": True,  # a logged statement must not tell what was in it
-        "connect_args": {
-            "connection_factory": Driver,
-            "connect_timeout": 3,
-            "tcp_user_timeout": 10_000,  # milliseconds until a cut network is noticed
-            "keepalives_idle": 30,
-            "application_name": NAME,
-            "client_encoding": "utf8",
-            "options": options,
-        },
-    }
 
 
 class Asking:
@@ -240,21 +169,6 @@ class Asking:
                 self.held.invalidate()
         if isinstance(error, psycopg2.Error):
             refuse(error)
-
-
-def own(engine: Engine) -> PoolProxiedConnection:
-    """The connection that this thread keeps; between two transactions it is in none."""
-    kept = OWN.kept
-    if kept is not None and kept[0] is engine.pool:  # `dispose` makes a new pool
-        driver: Any = kept[1].dbapi_connection
-        if driver is not None and not driver.closed:
-            return kept[1]
-    pooled = engine.raw_connection()
-    driver = pooled.dbapi_connection
-    pooled.detach()  # from the pool, which opens another when it needs one
-    driver.autocommit = True
-    OWN.kept = engine.pool, pooled
-    return pooled
 
 
 def begun() -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.exc import SQLAlchemyError
 
 from project.db import Base
-from project.db.session import engine_options, listen_before_connecting
+from project.db.connections import engine_options, listen_before_connecting
 from project.errors import Refusal
 
 log = structlog.get_logger("project")

@@ -11,7 +11,8 @@ from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 from sqlalchemy import text
 
 from project.db import db, fetch, reading, savepoint, transaction
-from project.db.session import UNIT, own
+from project.db.connections import own
+from project.db.session import UNIT
 from project.errors import Refused
 from project.http import documents
 from project.products import service
