@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -23,11 +24,22 @@ NAME = "stockroom"  # for programs: realm, issuer, User-Agent, connections, the 
 ABOUT = "A product catalogue with stock, posts, and the accounts of those who keep them."
 ROOT = Path(__file__).parent
 YEAR = 366 * 24 * 3600  # seconds
+# What stands in keys that were typed, or copied from somewhere: too long to come about by chance.
+TYPED = re.compile(
+    r"secret|change.?me|change.?this|replace|example|default|placeholder|password|insecure"
+    r"|develop|your.?key|01234567|12345678|abcdefgh|qwerty",
+    re.IGNORECASE,
+)
 Reader = Callable[[str, str], Any]
 
 
 class ConfigError(ValueError):
     """A setting that cannot be used: one sentence that names it and never shows its value."""
+
+
+def processors() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +48,23 @@ class Config:
 
     app_env: `development` or `production`; production demands a database and a secret.
     database_url: any PostgreSQL 14-18; None starts the embedded one.
+    embedded_database: whether production may live in the embedded one.
     data_dir: where the embedded database, the development secret and unsent mail live.
     secret_key: signs access tokens and cursors; 32 bytes or more in production.
     secret_key_fallbacks: keys that still verify what they signed, while a key is being changed.
-    port: where `make run` listens, on loopback; 0 takes any that is free, and tells which.
-    web_concurrency: gunicorn's worker processes.
+    port: where gunicorn listens, on loopback; 0 takes any that is free, and tells which.
+    bind: where it listens instead; an address with a port, or a Unix socket.
+    web_concurrency: gunicorn's worker processes; one for each processor.
     threads: request threads per web worker, jobs at once of a `flask worker`.
+    worker_connections: connections that a worker process keeps open at most.
+    keep_alive: seconds that a connection may wait for its next request.
+    timeout: seconds without a sign of life after which a worker process is killed.
+    graceful_timeout: seconds that requests under way have when a process is to end.
     trusted_proxies: the networks whose `X-Forwarded-For` is believed.
+    trusted_hosts: the names by which the service may be called; none means by any.
+    cors_origins: the origins whose pages may call the API; `*` means any.
+    cors_credentials: whether their browsers may send credentials of their own, such as cookies.
+    hsts_seconds: for how long browsers shall insist on https; 0 tells them nothing.
     registration: `open` or `closed`: whether anybody may make an account.
     mail_url: `smtp://` or `smtps://` with host, port, user and password; None writes files.
     mail_from: the sender of every mail.
@@ -57,13 +79,23 @@ class Config:
 
     app_env: str = "development"
     database_url: str | None = field(default=None, repr=False)
+    embedded_database: bool = False
     data_dir: Path = ROOT / "instance"
     secret_key: str = field(default="", repr=False)
     secret_key_fallbacks: tuple[str, ...] = field(default=(), repr=False)
     port: int = 8000
-    web_concurrency: int = 2
+    bind: str = ""
+    web_concurrency: int = field(default_factory=processors)
     threads: int = 4
+    worker_connections: int = 1000
+    keep_alive: int = 30
+    timeout: int = 30
+    graceful_timeout: int = 30
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()
+    trusted_hosts: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    cors_credentials: bool = False
+    hsts_seconds: int = 0
     registration: str = "open"
     mail_url: str | None = field(default=None, repr=False)
     mail_from: str = f"{NAME}@localhost"
@@ -85,8 +117,12 @@ class Config:
             for each in fields(cls)
             if (text := environ.get(each.name.upper()))
         }
+        if given.get("cors_credentials") and "*" in given.get("cors_origins", ()):
+            raise ConfigError("CORS_CREDENTIALS must be false where CORS_ORIGINS is any origin.")
         if given.get("app_env") == "production":
             _demand_for_production(given)
+            if environ.get("FLASK_DEBUG", "").lower() not in ("", "0", "false", "no"):
+                raise ConfigError("FLASK_DEBUG must not be set in production.")
             given.setdefault("registration", "closed")
         elif "secret_key" not in given:
             given["secret_key"] = _kept_secret(given.get("data_dir", cls().data_dir))
@@ -94,12 +130,25 @@ class Config:
 
 
 def _demand_for_production(given: Mapping[str, Any]) -> None:
-    if "database_url" not in given:
-        raise ConfigError("DATABASE_URL must be set in production.")
-    if len(given.get("secret_key", "").encode()) < 32:
-        raise ConfigError("SECRET_KEY must be set to at least 32 bytes in production.")
-    if any(len(key.encode()) < 32 for key in given.get("secret_key_fallbacks", ())):
-        raise ConfigError("SECRET_KEY_FALLBACKS must have at least 32 bytes each in production.")
+    if "database_url" not in given and not given.get("embedded_database"):
+        raise ConfigError(
+            "DATABASE_URL must be set in production, unless EMBEDDED_DATABASE is true."
+        )
+    if "secret_key" not in given:
+        raise ConfigError("SECRET_KEY must be set in production.")
+    for name in ("secret_key", "secret_key_fallbacks"):
+        keys = given.get(name, ())
+        for key in (keys,) if isinstance(keys, str) else keys:
+            _demand_random(name.upper(), key)
+
+
+def _demand_random(name: str, key: str) -> None:
+    """A key must be long, and look as if nobody had made it up."""
+    if len(key.encode()) < 32:
+        raise ConfigError(f"{name} must have at least 32 bytes in production.")
+    repeated = key in (key + key)[1:-1]
+    if repeated or len(set(key)) < 8 or TYPED.search(key):
+        raise ConfigError(f"{name} must be random in production: openssl rand -hex 32 makes a key.")
 
 
 def _database_url(name: str, given: str) -> str:
@@ -185,6 +234,35 @@ def _networks(name: str, given: str) -> tuple[IPv4Network | IPv6Network, ...]:
         raise ConfigError(f"{name} must be addresses or networks such as 10.0.0.0/8.") from None
 
 
+def _bind(name: str, given: str) -> str:
+    if not re.fullmatch(r"unix:/.+|([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", given):
+        raise ConfigError(f"{name} must be such as 0.0.0.0:8000 or unix:/run/web.sock.")
+    return given
+
+
+def _hosts(name: str, given: str) -> tuple[str, ...]:
+    hosts = tuple(host.lower() for host in _texts(name, given))
+    if not all(
+        re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]", host) for host in hosts
+    ):
+        raise ConfigError(
+            f"{name} must be names such as shop.example, or .shop.example with all below it."
+        )
+    return hosts
+
+
+def _origins(name: str, given: str) -> tuple[str, ...]:
+    origins = _texts(name, given)
+    if origins != ("*",) and not all(map(_is_origin, origins)):
+        raise ConfigError(f"{name} must be origins such as https://shop.example, or * alone.")
+    return origins
+
+
+def _is_origin(given: str) -> bool:
+    """Scheme, host and perhaps a port, as browsers spell them (RFC 6454, section 6.2)."""
+    return bool(re.fullmatch(r"https?://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?", given))
+
+
 def _limit(name: str, given: str) -> str:
     try:
         [limit] = parse_many(given)
@@ -229,13 +307,23 @@ def _reset_url(name: str, given: str) -> str:
 READERS: dict[str, Reader] = {
     "app_env": _one_of("development", "production"),
     "database_url": _database_url,
+    "embedded_database": _flag,
     "data_dir": _folder,
     "secret_key": _text,
     "secret_key_fallbacks": _texts,
     "port": _number(65_535, least=0),
+    "bind": _bind,
     "web_concurrency": _number(256),
     "threads": _number(256),
+    "worker_connections": _number(100_000),
+    "keep_alive": _number(3600, least=0),
+    "timeout": _number(3600),
+    "graceful_timeout": _number(3600),
     "trusted_proxies": _networks,
+    "trusted_hosts": _hosts,
+    "cors_origins": _origins,
+    "cors_credentials": _flag,
+    "hsts_seconds": _number(2 * YEAR, least=0),
     "registration": _one_of("open", "closed"),
     "mail_url": _mail_url,
     "mail_from": _sender,

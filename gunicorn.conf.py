@@ -1,4 +1,4 @@
-"""How gunicorn serves: loopback unless told otherwise, a connection for every thread."""
+"""How gunicorn serves: every setting here is one of the environment (see `config.py`)."""
 
 import logging
 import re
@@ -17,11 +17,15 @@ try:
 except (ConfigError, EmbeddedError) as error:
     sys.exit(f"{NAME}: {error}")
 
-bind = f"127.0.0.1:{settings.port}"
+bind = settings.bind or f"127.0.0.1:{settings.port}"
 workers = settings.web_concurrency
 worker_class = "project.serving.Worker" if hasattr(select, "epoll") else "gthread"
 threads = settings.threads
-keepalive = 30
+worker_connections = settings.worker_connections
+keepalive = settings.keep_alive
+timeout = settings.timeout
+graceful_timeout = settings.graceful_timeout
+max_requests = 0  # a process that leaks is found by its memory, not hidden by starting it again
 limit_request_field_size = 131_072  # a huge token is answered as a bad one, and not by gunicorn
 limit_request_line = 8190  # a search of 255 emoji is 3,060 bytes, a cursor up to 2,000
 accesslog = None  # the application writes one JSON line per request

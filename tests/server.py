@@ -37,6 +37,7 @@ class Server:
             "SECRET_KEY": secret,
             "DATA_DIR": str(folder),
             "PORT": str(self.port),
+            "WEB_CONCURRENCY": "2",
             "RATELIMIT_ENABLED": "false",
             **environment,
         }

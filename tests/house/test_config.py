@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import secrets
 import subprocess
 import sys
 from ipaddress import ip_network
@@ -13,7 +14,14 @@ import pytest
 
 from config import ROOT, Config, ConfigError
 
-LONG = "x" * 32
+LONG = "k3J9vQx2Lw8RtY5mZp7NcB4hGf6DsA1e"  # 32 bytes
+MADE_UP = {
+    "repeated": LONG[:4] * 12,
+    "of few letters": "xyz" * 10 + "abcd",
+    "an example": f"change-me-{LONG}",
+    "a secret": f"my Secret key {LONG}",
+    "a row": f"{LONG}0123456789",
+}
 PRODUCTION = {"APP_ENV": "production", "DATABASE_URL": "postgresql://a@b/c", "SECRET_KEY": LONG}
 
 
@@ -78,6 +86,25 @@ def test_settings_cannot_be_changed_and_hide_what_is_secret() -> None:
         ({"DATABASE_URL": "postgresql://a@b:99999/c"}, "DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://a@b/c?foo=bar"}, "DATABASE_URL"),
         ({"SECRET_KEY_FALLBACKS": f"{LONG}, {LONG[1:]}"}, "SECRET_KEY_FALLBACKS"),
+        *(({"SECRET_KEY": key}, "SECRET_KEY") for key in MADE_UP.values()),
+        ({"SECRET_KEY_FALLBACKS": MADE_UP["a row"]}, "SECRET_KEY_FALLBACKS"),
+        ({"DATABASE_URL": "", "EMBEDDED_DATABASE": "false"}, "DATABASE_URL"),
+        ({"EMBEDDED_DATABASE": "yes"}, "EMBEDDED_DATABASE"),
+        ({"FLASK_DEBUG": "1"}, "FLASK_DEBUG"),
+        ({"CORS_ORIGINS": "*", "CORS_CREDENTIALS": "true"}, "CORS_CREDENTIALS"),
+        ({"CORS_ORIGINS": "*,https://shop.example"}, "CORS_ORIGINS"),
+        ({"CORS_ORIGINS": "https://shop.example/"}, "CORS_ORIGINS"),
+        ({"CORS_ORIGINS": "shop.test"}, "CORS_ORIGINS"),
+        ({"CORS_ORIGINS": "null"}, "CORS_ORIGINS"),
+        ({"TRUSTED_HOSTS": "shop.example:8000"}, "TRUSTED_HOSTS"),
+        ({"TRUSTED_HOSTS": "*"}, "TRUSTED_HOSTS"),
+        ({"HSTS_SECONDS": "a year"}, "HSTS_SECONDS"),
+        ({"BIND": "8765"}, "BIND"),
+        ({"BIND": "unix:web.sock"}, "BIND"),
+        ({"TIMEOUT": "-1"}, "TIMEOUT"),
+        ({"GRACEFUL_TIMEOUT": "-1"}, "GRACEFUL_TIMEOUT"),
+        ({"KEEP_ALIVE": "-1"}, "KEEP_ALIVE"),
+        ({"WORKER_CONNECTIONS": "-1"}, "WORKER_CONNECTIONS"),
         ({"TRUSTED_PROXIES": "proxy.example.org"}, "TRUSTED_PROXIES"),
         ({"TRUSTED_PROXIES": "10.0.0.1/8"}, "TRUSTED_PROXIES"),
         ({"REGISTRATION": "yes"}, "REGISTRATION"),
@@ -110,14 +137,38 @@ def test_a_wrong_setting_is_named_and_not_shown(changed: dict[str, str], setting
     assert not value or value not in str(refused.value)
 
 
-@pytest.mark.parametrize("command", [["gunicorn", "wsgi:app"], ["flask", "db", "upgrade"]])
+@pytest.mark.parametrize(
+    ("changed", "setting"),
+    [
+        ({"DATABASE_URL": ""}, "DATABASE_URL"),
+        ({"DATABASE_URL": "mysql://a@b/c"}, "DATABASE_URL"),
+        ({"SECRET_KEY": ""}, "SECRET_KEY"),
+        ({"SECRET_KEY": LONG[1:]}, "SECRET_KEY"),
+        ({"SECRET_KEY": MADE_UP["repeated"]}, "SECRET_KEY"),
+        ({"SECRET_KEY": MADE_UP["an example"]}, "SECRET_KEY"),
+        ({"SECRET_KEY_FALLBACKS": "short"}, "SECRET_KEY_FALLBACKS"),
+        ({"CORS_ORIGINS": "*", "CORS_CREDENTIALS": "true"}, "CORS_CREDENTIALS"),
+        ({"FLASK_DEBUG": "1"}, "FLASK_DEBUG"),
+        ({"TIMEOUT": "soon"}, "TIMEOUT"),
+    ],
+)
+def test_production_does_not_start_with(changed: dict[str, str], setting: str) -> None:
+    sentence = refused(["gunicorn", "wsgi:app"], changed)
+    assert setting in sentence
+    assert not any(value and value in sentence for value in changed.values() if len(value) > 4)
+
+
 @pytest.mark.parametrize("setting", ["DATABASE_URL", "SECRET_KEY"])
-def test_production_does_not_start_without(setting: str, command: list[str]) -> None:
-    environment = {**os.environ, **PRODUCTION, setting: ""}
+def test_no_command_of_production_runs_without(setting: str) -> None:
+    assert setting in refused(["flask", "db", "upgrade"], {setting: ""})
+
+
+def refused(command: list[str], changed: dict[str, str]) -> str:
+    """The one sentence of what does not start."""
     ended = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=ROOT,
-        env=environment,
+        env={**os.environ, **PRODUCTION, **changed},
         capture_output=True,
         text=True,
         timeout=20,
@@ -125,8 +176,23 @@ def test_production_does_not_start_without(setting: str, command: list[str]) -> 
     )
     assert ended.returncode == 1
     [sentence] = ended.stderr.strip().splitlines()
-    assert setting in sentence
     assert LONG not in sentence
+    return sentence
+
+
+def test_production_may_live_in_the_embedded_database_if_that_is_said() -> None:
+    config = Config.from_env({**PRODUCTION, "DATABASE_URL": "", "EMBEDDED_DATABASE": "true"})
+    assert (config.app_env, config.database_url) == ("production", None)
+
+
+def test_a_key_of_openssl_is_always_random_enough() -> None:
+    for _ in range(1000):
+        Config.from_env({**PRODUCTION, "SECRET_KEY": secrets.token_hex(32)})
+        Config.from_env({**PRODUCTION, "SECRET_KEY": secrets.token_urlsafe(32)})
+
+
+def test_there_is_a_process_for_each_processor_unless_told_otherwise() -> None:
+    assert Config.from_env(PRODUCTION).web_concurrency == len(os.sched_getaffinity(0))
 
 
 def test_registration_is_open_in_development_and_closed_in_production_unless_set() -> None:

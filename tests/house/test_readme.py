@@ -30,7 +30,7 @@ def test_no_setting_is_listed_that_does_not_exist() -> None:
 def test_every_default_is_as_listed() -> None:
     defaults = {field.name: field.default for field in dataclasses.fields(Config)}
     for name, default in defaults.items():
-        if default in (None, "", ()) or name == "data_dir":
+        if default in (None, "", (), dataclasses.MISSING) or name == "data_dir":
             continue
         default = str(default).lower() if isinstance(default, bool) else default
         assert re.search(rf"^\| `{name.upper()}` \| `{default}` \|", README, re.MULTILINE), name
