@@ -11,7 +11,7 @@ from project import logs, mail
 from project.db import session
 from project.embedded import Cluster
 from project.features import ROOMS, Room
-from project.http import docs, limits
+from project.http import docs, limits, security
 from project.http.api import Api
 from project.http.app import App
 
@@ -30,6 +30,7 @@ def create_app(config: Config, rooms: tuple[Room, ...] = ROOMS) -> App:
     Migrate(app, session.db, directory=str(ROOT / "migrations"), render_as_batch=False)
     mail.init_app(app)
     limits.init_app(app)
+    security.init_app(app)
     api = Api(app)
     app.register_blueprint(docs.blp)
     for room in rooms:

@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter, MapAdapter
 
 from project.db import reading, transacted
-from project.http import problems, trace, uploads
+from project.http import problems, security, trace, uploads
 from project.http.response import Response
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -84,10 +84,12 @@ class App(Flask):
 
     def preprocess_request(self) -> ResponseReturnValue | None:
         trace.enter()
+        security.admit(request_ctx.request, self.config)
         return super().preprocess_request()
 
     def process_response(self, response: flask.Response) -> flask.Response:
-        return trace.leave(super().process_response(response))
+        response = super().process_response(response)
+        return trace.leave(security.protect(response, request_ctx.request, self.config))
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Answer inside a transaction: the last place where a failing commit is still a refusal."""

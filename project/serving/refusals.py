@@ -9,6 +9,7 @@ from ulid import ULID
 
 from project.errors import Bug, Refusal
 from project.http import problems
+from project.http.security import ALWAYS
 
 BROKEN = (500, Bug.code, problems.BROKEN)
 
@@ -38,6 +39,8 @@ def refusal(error: BaseException) -> tuple[int, str, bytes]:
         "Connection: close",
         "Content-Type: application/problem+json",
         f"Content-Length: {len(body)}",
+        "Cache-Control: no-store",
+        *(f"{name}: {value}" for name, value in ALWAYS.items()),
         f"X-Request-Id: {request_id}",
     ]
     return status, request_id, "\r\n".join([*lines, "", ""]).encode() + body
