@@ -12,6 +12,7 @@ from project import sweeping
 from project.auth import routes as auth
 from project.auth import tasks as auth_tasks
 from project.auth import tokens
+from project.doctor import doctor
 from project.embedded import cli as embedded
 from project.events import routes as events
 from project.events import tasks as events_tasks
@@ -76,5 +77,6 @@ ROOMS = (
     Room(commands=embedded.pg),
     Room(commands=scaffold.new),
     Room(commands=scaffold.destroy),
+    Room(commands=doctor),
     Room(commands=welcome),
 )
