@@ -1,4 +1,4 @@
-"""docs/deploy.md is followed in what the container file copies; units and listings agree."""
+"""docs/deploy.md and docs/operations.md are followed, in what the container file copies."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ from tests.conftest import administration, at
 from tests.house.reader import Reader
 from tests.house.test_start import within
 
-DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
+DEPLOY, OPERATIONS = (
+    (ROOT / "docs" / f"{name}.md").read_text() for name in ("deploy", "operations")
+)
 CONTAINER = (ROOT / "deploy" / "Containerfile").read_text()
-LISTINGS = re.findall(r"^```sh\n(.*?)^```$", DEPLOY, re.MULTILINE | re.DOTALL)
+LISTINGS = re.findall(r"^```sh\n(.*?)^```$", DEPLOY + OPERATIONS, re.MULTILINE | re.DOTALL)
 SERVING = {"gunicorn wsgi:app", "flask worker"}
 UNITS = sorted(ROOT.glob("deploy/*.service"))
 
@@ -49,7 +51,7 @@ def reader(tmp_path: Path, postgres: str) -> Iterator[Reader]:
             run(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
-def test_every_listing_of_a_first_start_works(reader: Reader) -> None:
+def test_every_listing_works(reader: Reader) -> None:
     for listing in LISTINGS:
         if listing.strip().removeprefix(".venv/bin/") in SERVING:
             reader.start(listing)
@@ -63,7 +65,7 @@ def test_every_listing_of_a_first_start_works(reader: Reader) -> None:
             continue
         printed, code = reader.run(listing)
         assert code == 0, f"{listing}{printed}"
-    assert '"ok"' in printed
+        assert "/readyz" not in listing or '"ok"' in printed
 
 
 def test_the_image_starts_what_the_document_starts() -> None:
