@@ -79,7 +79,8 @@ class Reader:
         serves = "worker" not in command
         if serves:
             self.interrupt()
-        with self.log.open("wb" if serves else "ab") as log:
+            self.log.unlink(missing_ok=True)
+        with self.log.open("ab") as log:
             script = f". {self.variables}; exec {command}"
             terminal = subprocess.Popen(
                 ["bash", "-c", script],
