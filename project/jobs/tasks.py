@@ -24,13 +24,17 @@ log = structlog.get_logger("project")
 def rescue() -> None:
     """Queue again what workers were at when they died; what was tried too often has failed."""
     alive = select(Worker.id).where(Worker.last_heartbeat > func.now() - SILENCE)
-    orphaned = select(Queued.id, Queued.task_name, Queued.attempts).where(
+    doing = select(Queued.id, Queued.task_name, Queued.attempts, Job.request_id).join(
+        Job, Job.id == Queued.id
+    )
+    orphaned = doing.where(
         Queued.status == "doing",
         Queued.worker_id.is_(None) | Queued.worker_id.not_in(alive.scalar_subquery()),
     )
-    held = orphaned.order_by(Queued.id).with_for_update(skip_locked=True)
-    for id, name, attempts in db.session.execute(held).all():
-        log.warning("job.rescued", job_id=id, task=name, attempt=attempts + 1)
+    held = orphaned.order_by(Queued.id).with_for_update(of=Queued, skip_locked=True)
+    for id, name, attempts, request_id in db.session.execute(held).all():
+        about = {"job_id": id, "task": name, "request_id": request_id}
+        log.warning("job.rescued", **about, attempt=attempts + 1)
         if name in TASKS and attempts < len(TASKS[name].waits):
             service.queue_again(id)
         else:
@@ -43,11 +47,12 @@ def wait_for_a_release() -> None:
     a release goes out, a newer one may.
     """
     young = Job.created_at > func.now() - RELEASE
-    untried = select(Queued.id, Queued.task_name, young).join(Job, Job.id == Queued.id)
+    known = Queued.id, Queued.task_name, Job.request_id, young
+    untried = select(*known).join(Job, Job.id == Queued.id)
     unknown = untried.where(Queued.status == "failed", Job.finished_at.is_(None))
     held = unknown.with_for_update(of=Queued, skip_locked=True)
-    for id, name, is_young in db.session.execute(held).all():
-        log.warning("job.unknown", job_id=id, task=name)
+    for id, name, request_id, is_young in db.session.execute(held).all():
+        log.warning("job.unknown", job_id=id, task=name, request_id=request_id)
         if is_young:
             service.queue_again(id)
         else:

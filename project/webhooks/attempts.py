@@ -31,6 +31,7 @@ class Message(NamedTuple):
     type: str
     created_at: datetime
     data: dict[str, Any]
+    request_id: str
     secrets: Sequence[str]
 
 
@@ -49,7 +50,7 @@ def prepare(delivery_id: int, *, by_hand: bool) -> Message | None:
     if not is_active and not by_hand:
         revise(Delivery, delivery_id, {"leased_until": None})
         return None
-    told = (event.id, event.type, event.created_at, event.data)
+    told = (event.id, event.type, event.created_at, event.data, event.request_id)
     return Message(url, *told, keys.valid(webhook_id))
 
 

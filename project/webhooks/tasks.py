@@ -7,7 +7,7 @@ from time import time
 
 from flask import current_app
 
-from project import mail
+from project import mail, origin
 from project.db import reading, transacted, transaction
 from project.http.fields import spell
 from project.jobs import chore, task
@@ -30,6 +30,8 @@ def deliver(delivery_id: int, by_hand: bool = False) -> None:
     with transaction():
         message = attempts.prepare(delivery_id, by_hand=by_hand)
     if message is not None:
+        if not by_hand:  # else the log follows who asked for it
+            origin.enter(message.request_id)
         reply = _send(message)
         transacted(partial(attempts.end, delivery_id, reply))
 
@@ -50,6 +52,6 @@ def tell_of_end(webhook_id: int) -> None:
 def _send(message: Message) -> Reply:
     body = signing.body(message.type, spell(message.created_at), message.data)
     headers = signing.headers(f"evt_{message.event_id}", int(time()), body, message.secrets)
-    headers["Content-Type"] = "application/json"
+    headers |= {"Content-Type": "application/json", "X-Request-Id": message.request_id}
     private = current_app.config["WEBHOOK_PRIVATE_ADDRESSES"]
     return transport.post(message.url, body, headers, private=private)

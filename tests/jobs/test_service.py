@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from flask.testing import FlaskCliRunner
 from sqlalchemy import func, insert, select, update
 
+from project import origin
 from project.db import db, transaction
 from project.http.app import App
 from project.jobs import Job, enqueue
@@ -65,6 +67,22 @@ def test_what_kills_every_worker_has_failed_in_the_end(app: App) -> None:
     job = db.session.get_one(Job, id)
     assert job.error == "The workers that tried it died."
     assert job.finished_at is not None
+
+
+def test_what_is_said_of_a_job_left_behind_is_under_the_id_of_its_request(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    origin.enter("the-cause")
+    id, unknown = asked(), asked()
+    held(id, silent_for=60)
+    failed = {"status": "failed", "attempts": 1}
+    db.session.execute(update(Queued).where(Queued.id == unknown).values(failed))
+    origin.enter()
+    rescue()
+    wait_for_a_release()
+    logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = {line["event"]: (line["job_id"], line["request_id"]) for line in logged}
+    assert told == {"job.rescued": (id, "the-cause"), "job.unknown": (unknown, "the-cause")}
 
 
 def test_a_job_whose_effects_are_there_is_not_said_to_have_died() -> None:

@@ -569,3 +569,24 @@ def test_deliveries_go_with_their_events(receiver: Receiver, send: Send) -> None
     with transaction():
         db.session.delete(db.session.scalars(select(Event)).one())
     assert deliveries() == []
+
+
+def test_a_delivery_is_under_the_id_of_the_request_that_caused_it(
+    client: FlaskClient,
+    superuser: dict[str, str],
+    receiver: Receiver,
+    send: Send,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hook(receiver)
+    headers = {**superuser, "X-Request-Id": "the-cause"}
+    assert (
+        client.patch("/api/v1/users/me", json={"bio": "New."}, headers=headers).status_code == 200
+    )
+    capsys.readouterr()
+    assert send() == 1
+    [came] = receiver.received
+    assert came.headers["x-request-id"] == "the-cause"
+    logged = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    told = {line["event"]: line["request_id"] for line in logged}
+    assert told == {"webhook.delivered": "the-cause", "job.done": "the-cause"}
