@@ -74,6 +74,7 @@ class Config:
     ratelimit_reset: password resets asked for, per e-mail address.
     ratelimit_user, ratelimit_anonymous: all requests of a user, or of an address without one.
     webhook_private_addresses: whether webhooks may go to private and loopback addresses.
+    metrics_token: lets others than this machine read `/metrics`; 32 bytes or more in production.
     require_idempotency_key: `stock` refuses writes of stock that carry no Idempotency-Key.
     """
 
@@ -107,6 +108,7 @@ class Config:
     ratelimit_user: str = "600 per minute"
     ratelimit_anonymous: str = "120 per minute"
     webhook_private_addresses: bool = False
+    metrics_token: str = field(default="", repr=False)
     require_idempotency_key: str = ""
 
     @classmethod
@@ -136,8 +138,8 @@ def _demand_for_production(given: Mapping[str, Any]) -> None:
         )
     if "secret_key" not in given:
         raise ConfigError("SECRET_KEY must be set in production.")
-    for name in ("secret_key", "secret_key_fallbacks"):
-        keys = given.get(name, ())
+    for name in ("secret_key", "secret_key_fallbacks", "metrics_token"):
+        keys = given.get(name) or ()
         for key in (keys,) if isinstance(keys, str) else keys:
             _demand_random(name.upper(), key)
 
@@ -335,5 +337,6 @@ READERS: dict[str, Reader] = {
     "ratelimit_user": _limit,
     "ratelimit_anonymous": _limit,
     "webhook_private_addresses": _flag,
+    "metrics_token": _text,
     "require_idempotency_key": _one_of("stock"),
 }

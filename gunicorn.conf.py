@@ -5,9 +5,11 @@ import re
 import select
 import signal
 import sys
+from typing import Any
 
 from config import NAME, Config, ConfigError
 from project.embedded import Cluster, EmbeddedError
+from project.meters import sharing
 
 # In the master, before any worker: what is wrong here ends the start with one sentence and 1.
 try:
@@ -32,9 +34,33 @@ accesslog = None  # the application writes one JSON line per request
 control_socket_disable = True
 
 
-def on_starting(_: object) -> None:
+def on_starting(server: Any) -> None:
     """A malformed request is logged without what it said: it may hold a token."""
     logging.getLogger("gunicorn.error").addFilter(without_content)
+    try:
+        sharing.begin(server.cfg.uid, server.cfg.gid)
+    except OSError as error:
+        sys.exit(f"{NAME}: nothing can be counted without temporary files: {error.strerror}.")
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    """Workers count together: see project/meters/sharing.py."""
+    sharing.place(worker, server.WORKERS.values())
+
+
+def post_fork(_: object, worker: Any) -> None:
+    """Count, from here on."""
+    sharing.enter(worker)
+
+
+def child_exit(_: object, worker: Any) -> None:
+    """What the worker measured is over."""
+    sharing.leave(worker)
+
+
+def on_exit(_: object) -> None:
+    """Nobody counts any more."""
+    sharing.end()
 
 
 def without_content(record: logging.LogRecord) -> bool:

@@ -21,9 +21,12 @@ from project.http.app import App
 from project.http.blueprint import Blueprint
 from project.http.idempotency import cli as idempotency
 from project.jobs import cli as jobs_cli
+from project.jobs import gauges as jobs_gauges
 from project.jobs import routes as jobs
 from project.jobs import tasks as jobs_tasks
 from project.mail import tasks as mail_tasks
+from project.metrics import gauges as metrics_gauges
+from project.metrics import routes as metrics
 from project.posts import routes as posts
 from project.products import cli as products_cli
 from project.products import routes as products
@@ -38,6 +41,7 @@ from project.uploads import tasks as uploads_tasks
 from project.users import cli as users_cli
 from project.users import routes as users
 from project.users import tasks as users_tasks
+from project.webhooks import gauges as webhooks_gauges
 from project.webhooks import routes as webhooks
 from project.webhooks import tasks as webhooks_tasks
 from project.welcome import welcome
@@ -46,7 +50,7 @@ from project.welcome import welcome
 @dataclass(frozen=True)
 class Room:
     """What a room adds to the application: addresses, commands, what it must set up first, and
-    tasks, which are known to workers once their module is loaded.
+    tasks and gauges, which are known to workers and to /metrics once their module is loaded.
     """
 
     blueprint: Blueprint | None = None
@@ -54,10 +58,12 @@ class Room:
     commands: click.Command | None = None
     setup: Callable[[App], None] | None = None
     tasks: ModuleType | None = None
+    gauges: ModuleType | None = None
 
 
 ROOMS = (
     Room(health.blp),
+    Room(metrics.blp, gauges=metrics_gauges),
     Room(auth.blp, "/api/v1/auth", setup=tokens.init_app, tasks=auth_tasks),
     Room(sessions.blp, "/api/v1/auth/sessions"),
     Room(users.blp, "/api/v1/users", users_cli.users, tasks=users_tasks),
@@ -67,8 +73,8 @@ ROOMS = (
     Room(posts.blp, "/api/v1/posts"),
     Room(profiles.blp, "/api/v1/users"),
     Room(events.blp, "/api/v1/events", tasks=events_tasks),
-    Room(webhooks.blp, "/api/v1/webhooks", tasks=webhooks_tasks),
-    Room(jobs.blp, "/api/v1/jobs", jobs_cli.jobs, tasks=jobs_tasks),
+    Room(webhooks.blp, "/api/v1/webhooks", tasks=webhooks_tasks, gauges=webhooks_gauges),
+    Room(jobs.blp, "/api/v1/jobs", jobs_cli.jobs, tasks=jobs_tasks, gauges=jobs_gauges),
     Room(commands=jobs_cli.worker),
     Room(tasks=uploads_tasks),
     Room(commands=idempotency.idempotency),

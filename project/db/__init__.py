@@ -3,6 +3,7 @@
 from project.db.copying import copy_in
 from project.db.counts import UNKNOWN, Counts, count
 from project.db.filters import Filter, at_least, at_most, equals, narrowed
+from project.db.gauges import GAUGES, gauge, measure
 from project.db.models import HYPHEN, Base, Id, Instant, Item, Tagged, ngrams, tag_of
 from project.db.outbox import Event, announced, told
 from project.db.prepared import Prepared, Spoken, ask, form
@@ -42,6 +43,7 @@ from project.db.verbs import (
 )
 
 __all__ = [
+    "GAUGES",
     "HYPHEN",
     "INT4",
     "INT8",
@@ -76,9 +78,11 @@ __all__ = [
     "equals",
     "fetch",
     "form",
+    "gauge",
     "lift_limits",
     "locked",
     "matching",
+    "measure",
     "named",
     "narrowed",
     "ngrams",

@@ -11,6 +11,7 @@ from psycopg2 import extensions
 from sqlalchemy import Engine, Pool, PoolProxiedConnection, event
 
 from config import NAME
+from project import meters
 
 # Limits that live in the connection itself, so that no caller can forget them (milliseconds).
 LIMITS = {
@@ -42,14 +43,27 @@ class Driver(extensions.connection):
         self.plans: dict[str, str] = {}
 
 
-def listen_before_connecting(engine: Engine, action: Callable[[], object] | None) -> None:
-    """Do this, if anything, before each new connection of an engine."""
+def prepare(engine: Engine, name: str, before_connecting: Callable[[], object] | None) -> None:
+    """Do this, if anything, before each new connection of an engine, and measure its pool.
 
-    def prepare(*_: object) -> None:  # what a listener answers would be taken for the connection
-        if action is not None:
-            action()
+    name: what the pool is called where it is measured.
+    """
+    in_use = meters.POOL_IN_USE.labels(name)
 
-    event.listen(engine, "do_connect", prepare)
+    def connecting(*_: object) -> None:  # what a listener answers would be taken for the connection
+        if before_connecting is not None:
+            before_connecting()
+
+    def taken(*_: object) -> None:
+        in_use.inc()
+
+    def left(*_: object) -> None:
+        in_use.dec()
+
+    event.listen(engine, "do_connect", connecting)
+    event.listen(engine, "checkout", taken)
+    event.listen(engine, "checkin", left)
+    event.listen(engine, "detach", left)
 
 
 def engine_options(pool_size: int) -> dict[str, Any]:

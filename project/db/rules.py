@@ -13,6 +13,7 @@ import psycopg2
 from sqlalchemy import Engine, Select, Table, Text, cast, event, literal, select
 from sqlalchemy.engine import ExceptionContext
 
+from project import meters
 from project.db.models import Base
 from project.errors import Contended, InUse, Invalid, Refusal, Refused, Unavailable
 
@@ -95,10 +96,13 @@ def _refusal(error: psycopg2.Error, disconnected: bool) -> Refusal | None:
     if broken is not None and table is not None:
         return _broken(broken, table, state, error.diag.message_detail or "")
     if state in CONTENDED:
+        meters.DATABASE_ERRORS.labels("contended").inc()
         return Contended()
     if state.startswith(BUSY):
+        meters.DATABASE_ERRORS.labels("timeout").inc()
         return Unavailable("The database is busy; try again.", code="busy")
     if disconnected or state.startswith(AWAY) or _no_connection(error):
+        meters.DATABASE_ERRORS.labels("away").inc()
         return Unavailable("The database is away; try again.")
     if state == NO_TABLE:
         sentence = "The database does not have this release's schema: run flask db upgrade."

@@ -25,13 +25,14 @@ from sqlalchemy import (
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from project import meters
 from project.db.connections import (
     LIMITS,
     Driver,
     engine_options,
     give_back,
-    listen_before_connecting,
     own,
+    prepare,
     take,
 )
 from project.db.models import Base
@@ -126,7 +127,8 @@ def init_app(
     db.init_app(app)
 
     with app.app_context():
-        listen_before_connecting(db.engine, before_connecting)
+        prepare(db.engine, "requests", before_connecting)
+        meters.POOL_MAX.labels("requests").set(threads + 2)
         event.listen(db.engine, "reset", _transactions_again)
 
 
@@ -202,4 +204,5 @@ def pool_patience() -> Iterator[None]:
     try:
         yield
     except PoolTimeout as error:
+        meters.DATABASE_ERRORS.labels("pool_timeout").inc()
         raise Unavailable("Every database connection is in use; try again.", code="busy") from error

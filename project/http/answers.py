@@ -132,6 +132,21 @@ class Answers(flask_smorest.Blueprint):
 
         return decorate
 
+    def text(self, content_type: str, example: str) -> Decorator:
+        """Answer 200 with a text that is none of our documents."""
+        media = {"content_type": content_type.partition(";")[0], "example": example}
+
+        def decorate(view: View) -> View:
+            @wraps(view)
+            def answered(*args: Any, **kwargs: Any) -> Response:
+                found = view(*args, **kwargs)
+                return current_app.response_class(found, content_type=content_type)
+
+            documented: View = self.response(200, {"type": "string"}, **media)(answered)
+            return documented
+
+        return decorate
+
     def document(self, schema: type[Schema]) -> Decorator:
         """Answer 200 with a document that is no item of its own."""
         decorate: Decorator = self.response(200, schema())

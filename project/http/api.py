@@ -32,6 +32,12 @@ BEARER = {
     "description": "The access token of `POST /api/v1/auth/login`.",
 }
 
+METRICS_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "`METRICS_TOKEN` of the service; not needed on its own machine.",
+}
+
 
 def _text(description: str, example: str, **limits: str) -> dict[str, Any]:
     return {
@@ -146,6 +152,7 @@ class Api(flask_smorest.Api):
         self.ma_plugin.converter.add_attribute_function(_describe)
         components = self.spec.components
         components.security_scheme("bearer", BEARER)
+        components.security_scheme("metrics_token", METRICS_TOKEN)
         components.schema("Problem", schema=Problem)
         for name, header in HEADERS.items():
             components.header(name, {**header, "required": True})

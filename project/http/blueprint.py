@@ -18,7 +18,7 @@ from flask import request
 
 from project import errors, origin
 from project.db import abandon
-from project.http import body, guards, idempotency, limits, openapi, problems, uploads
+from project.http import body, guards, idempotency, limits, openapi, problems, uploads, watchers
 from project.http.answers import Answers, Decorator, View
 from project.http.schemas import Schema
 
@@ -56,6 +56,11 @@ class Blueprint(Answers):
     def superuser(self, view: View) -> View:
         """Only superusers may call; documents 401 and 403."""
         return self._guarded(view, guards.superuser, errors.Unauthorized, errors.OnlySuperusers)
+
+    def watcher(self, view: View) -> View:
+        """Programs on the same machine, and whoever has METRICS_TOKEN; documents 401 and 403."""
+        families = (watchers.NoMetricsToken, watchers.OnlyHere)
+        return self._guarded(view, watchers.watcher, *families)
 
     def once(self, view: View) -> View:
         """Do what comes with an Idempotency-Key once; put it right below the guard."""

@@ -17,6 +17,7 @@ from marshmallow import fields
 from sqlalchemy import ColumnElement, Select, case, cast, func, select
 from sqlalchemy import Text as SqlText
 
+from project import meters
 from project.db import Stream
 from project.db.stream import CSV, LINES, PATIENCE
 from project.http import documents, openapi
@@ -110,6 +111,7 @@ def _ending(stream: Stream) -> Callable[[], None]:
     def end() -> None:
         stream.close()
         took = round((time.perf_counter() - began) * 1000, 1)
+        meters.DOWNLOADS.labels("whole" if stream.whole else "cut_off").inc()
         log.info("download", path=path, rows=stream.rows, whole=stream.whole, milliseconds=took)
 
     return end

@@ -15,7 +15,11 @@ from project.http import limits, problems, uploads
 from project.http.body import LIMIT
 from project.http.fields import Value
 
-SECURITY: dict[str, list[Any]] = {"public": [], "optionally_signed_in": [{}, {"bearer": []}]}
+SECURITY: dict[str, list[Any]] = {  # of guards that let in others than the signed in
+    "public": [],
+    "optionally_signed_in": [{}, {"bearer": []}],
+    "watcher": [{}, {"metrics_token": []}],
+}
 SOME_ID = "01KAMZ5Q1V3N6T8W0X2Y4Z6A8B"
 Refusals = tuple[type[errors.Refusal] | errors.Refusal, ...]
 

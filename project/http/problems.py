@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import structlog
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.exceptions import NotFound as WerkzeugNotFound
 
@@ -80,6 +80,7 @@ def document(refusal: errors.Refusal, request_id: str, status: int | None = None
 def answer(refusal: errors.Refusal, status: int | None = None) -> Response:
     """A refusal as application/problem+json, with the headers its status asks for."""
     problem = document(refusal, request_id(), status)
+    g.refused = refusal.code  # which is counted when the request is answered: it may be done again
     response = jsonify(problem)
     response.status_code = problem["status"]
     response.content_type = "application/problem+json"

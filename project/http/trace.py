@@ -10,7 +10,7 @@ from flask import Response, request
 from flask.globals import app_ctx, request_ctx
 from ulid import ULID
 
-from project import origin
+from project import meters, origin
 
 log = structlog.get_logger("project")
 
@@ -38,16 +38,20 @@ def enter() -> None:
 
 
 def leave(response: Response) -> Response:
-    """Answer its id, and log it."""
+    """Answer its id, count it, and log it."""
     told, frame = request_ctx.request, app_ctx.g
     response.headers["X-Request-Id"] = frame.request_id
+    seconds, rule = time.perf_counter() - frame.began, told.url_rule
+    meters.answered(None if rule is None else rule.rule, told.method, response.status_code, seconds)
+    if response.status_code >= 400 and "refused" in frame:
+        meters.REFUSALS.labels(frame.refused).inc()
     log.info(
         "request",
         method=told.method,
         path=told.path,
         operation=told.endpoint,
         status=response.status_code,
-        milliseconds=round((time.perf_counter() - frame.began) * 1000, 1),
+        milliseconds=round(seconds * 1000, 1),
         user_id=frame.get("user_id"),
     )
     return response

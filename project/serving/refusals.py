@@ -7,6 +7,7 @@ import json
 from gunicorn.http import errors as http
 from ulid import ULID
 
+from project import meters
 from project.errors import Bug, Refusal
 from project.http import problems
 from project.http.security import ALWAYS
@@ -28,9 +29,10 @@ REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
 
 
 def refusal(error: BaseException) -> tuple[int, str, bytes]:
-    """Status, request id and the whole answer, after which the connection is closed."""
+    """Status, request id and the whole answer, after which the connection is closed; counted."""
     kind = next(kind for kind in REFUSALS if isinstance(error, kind) or kind is Exception)
     status, code, sentence = REFUSALS[kind]
+    meters.refused_outside(code, status)
     request_id = str(ULID())
     problem = problems.document(Refusal(sentence, code=code), request_id, status)
     body = json.dumps(problem).encode()

@@ -17,6 +17,7 @@ NOBODY = {"anonymous": 401, "inactive": 401}
 REFUSED: dict[str, dict[str, int]] = {  # who is refused, and how; the others may
     "P": {},
     "P, and more when signed in": {"inactive": 401},
+    "P, on this machine": {},
     "P, but a draft": {"anonymous": 404, "inactive": 401, "user": 404, "former superuser": 404},
     "U": NOBODY,
     "U, of one's own": {**NOBODY, "user": 404, "former superuser": 404, "superuser": 404},
@@ -28,6 +29,7 @@ REFUSED: dict[str, dict[str, int]] = {  # who is refused, and how; the others ma
 TABLE = [  # operation, the kind of thing it is about if there are several, who may
     ("healthz", "", "P"),
     ("readyz", "", "P"),
+    ("metrics", "", "P, on this machine"),
     ("register", "", "P"),
     ("login", "", "P"),
     ("refresh", "", "P"),
@@ -156,7 +158,7 @@ def test_what_is_said_of_a_post_is_said_of_a_draft_too(world: World) -> None:
 def test_the_table_says_what_the_document_says(world: World) -> None:
     security: dict[str, list[Any]] = {letter: [{"bearer": []}] for letter in REFUSED}
     security |= {letter: [{}, {"bearer": []}] for letter in REFUSED if letter.startswith("P,")}
-    security |= {"P": []}
+    security |= {"P": [], "P, on this machine": [{}, {"metrics_token": []}]}
     for operation, _, letter in TABLE:
         documented = world.operations[operation]
         assert documented["security"] == security[letter], operation

@@ -277,6 +277,16 @@ def test_registration_is_closed_in_the_documented_words(
 def test_the_rest_is_answered_as_documented(api: Documented) -> None:
     api.call("get_me", status=200)
     api.call("healthz", status=200)
+    assert "_database_up 1.0" in api.call("metrics", status=200)
+
+
+def test_who_may_not_watch_is_refused_with_the_documented_words(
+    api: Documented, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = {"REMOTE_ADDR": "10.0.0.7"}
+    api.refused("metrics", status=403, environ_base=elsewhere)
+    monkeypatch.setitem(app.config, "METRICS_TOKEN", "a token")
+    api.refused("metrics", status=401, environ_base=elsewhere)
 
 
 def test_who_cannot_sign_in_is_refused_with_the_documented_words(api: Documented) -> None:
@@ -308,7 +318,11 @@ def test_what_is_not_there_is_refused_with_the_documented_words(api: Documented)
 
 
 def test_strangers_are_refused_with_the_documented_words(api: Documented) -> None:
-    guarded = [it["operationId"] for _, _, it in api.operations() if it["security"]]
+    guarded = [
+        it["operationId"]
+        for _, _, it in api.operations()
+        if any("bearer" in way for way in it["security"])
+    ]
     assert len(guarded) >= 7
     for operation in guarded:
         for header in "", "Basic eDp5", "Bearer x":

@@ -125,6 +125,7 @@ def test_settings_cannot_be_changed_and_hide_what_is_secret() -> None:
         ({"RATELIMIT_USER": "5 per minute; 9 per hour"}, "RATELIMIT_USER"),
         ({"RATELIMIT_ANONYMOUS": "1 per 999999 years"}, "RATELIMIT_ANONYMOUS"),
         ({"WEBHOOK_PRIVATE_ADDRESSES": "yes"}, "WEBHOOK_PRIVATE_ADDRESSES"),
+        ({"METRICS_TOKEN": "x" * 31}, "METRICS_TOKEN"),
         ({"REQUIRE_IDEMPOTENCY_KEY": "true"}, "REQUIRE_IDEMPOTENCY_KEY"),
         ({"REQUIRE_IDEMPOTENCY_KEY": "Stock"}, "REQUIRE_IDEMPOTENCY_KEY"),
         ({"REQUIRE_IDEMPOTENCY_KEY": "stock,users"}, "REQUIRE_IDEMPOTENCY_KEY"),

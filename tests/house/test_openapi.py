@@ -13,15 +13,17 @@ from flask.testing import FlaskClient
 from project.http.app import App
 
 BEARER: dict[str, Any] = {"bearer": []}
+METRICS_TOKEN: dict[str, Any] = {"metrics_token": []}
 GUARDS: dict[str, tuple[list[Any], set[str]]] = {  # each with what it documents
     "public": ([], set()),
     "optionally_signed_in": ([{}, BEARER], {"401"}),
     "signed_in": ([BEARER], {"401"}),
     "self_or_superuser": ([BEARER], {"401", "403"}),
     "superuser": ([BEARER], {"401", "403"}),
+    "watcher": ([{}, METRICS_TOKEN], {"401", "403"}),
 }
 UNDOCUMENTED = {"api-docs", "docs"}  # the document itself, and the page that shows it
-UNLIMITED = {"healthz", "readyz"}
+UNLIMITED = {"healthz", "readyz", "metrics"}
 Operation = dict[str, Any]
 
 
@@ -75,6 +77,7 @@ def test_every_operation_is_complete(operations: dict[str, Operation]) -> None:
 
 
 FILES = {"text/csv", "application/x-ndjson"}  # of a download, whichever is asked for
+TEXT = {"text/plain"}  # of /metrics
 HEADERS = {"If-Match", "If-None-Match", "Idempotency-Key"}
 
 
@@ -104,8 +107,8 @@ def missing(operation: Operation) -> Iterator[str]:
         yield from (headers.get(status, set()) | always) - set(response.get("headers", {}))
         if status not in ("202", "204", "304", "414"):
             json = "application/json" if status < "400" else "application/problem+json"
-            files = FILES if status < "400" else set()
-            if set(response["content"]) not in ({json}, files):
+            others = (FILES, TEXT) if status < "400" else ()
+            if set(response["content"]) not in ({json}, *others):
                 yield f"the media type of {status}"
             for content in response["content"].values():
                 if not (content.get("example") or content.get("examples")):

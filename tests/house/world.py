@@ -176,5 +176,9 @@ def by_id(document: Any) -> dict[str, Operation]:
 
 
 def guarded(operations: dict[str, Operation]) -> list[str]:
-    """The operations that ask for a token, or look at it when there is one."""
-    return [name for name, operation in operations.items() if operation["security"]]
+    """The operations that ask for an access token, or look at it when there is one."""
+    return [
+        name
+        for name, operation in operations.items()
+        if any("bearer" in way for way in operation["security"])
+    ]

@@ -25,8 +25,13 @@ def network() -> str:
     return str(IPv6Network((int(found), HOME), False) if found.version == 6 else found)
 
 
+def peer() -> IPv4Address | IPv6Address | None:
+    """Who is at the other end of the connection; None for a Unix socket."""
+    return _parsed(request.remote_addr or "")
+
+
 def _address() -> IPv4Address | IPv6Address:
-    found = _parsed(request.remote_addr or "") or LOCAL  # who has none came by a Unix socket
+    found = peer() or LOCAL
     trusted = current_app.config["TRUSTED_PROXIES"]
     hops = request.headers.get("X-Forwarded-For", "").split(",")
     while hops and any(found in proxies for proxies in trusted):

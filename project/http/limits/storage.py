@@ -18,8 +18,9 @@ from sqlalchemy import BigInteger, Column, Table, Text, create_engine
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.exc import SQLAlchemyError
 
+from project import meters
 from project.db import Base
-from project.db.connections import engine_options, listen_before_connecting
+from project.db.connections import engine_options, prepare
 from project.errors import Refusal
 
 log = structlog.get_logger("project")
@@ -69,7 +70,8 @@ class PostgresStorage(Storage):
         super().__init__()
         options = engine_options(CONNECTIONS)
         self.engine = create_engine(url, isolation_level="AUTOCOMMIT", **options)
-        listen_before_connecting(self.engine, before_connecting)
+        prepare(self.engine, "limits", before_connecting)
+        meters.POOL_MAX.labels("limits").set(CONNECTIONS)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count a hit; the window begins with its first."""

@@ -12,8 +12,8 @@ from pathlib import Path
 BASICS = frozenset(
     [
         *("auth", "commands", "db", "embedded", "errors", "events", "features", "health", "http"),
-        *("jobs", "logs", "mail", "opaque", "origin", "scaffold", "serving", "sessions", "sheets"),
-        *("sweeping", "users", "welcome"),
+        *("jobs", "logs", "mail", "meters", "metrics", "opaque", "origin", "scaffold", "serving"),
+        *("sessions", "sheets", "sweeping", "users", "welcome"),
     ]
 )
 
