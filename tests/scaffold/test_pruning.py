@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from textwrap import dedent
 
@@ -59,6 +60,12 @@ def test_prose_goes_with_what_it_speaks_of(before: str, after: str) -> None:
 def test_a_docstring_loses_lines_but_its_first() -> None:
     before = '"""A lamp.\n\none: a lamp.\ntwo: a desk.\n"""\n'
     assert prune(before, LAMPS).source == '"""A lamp.\n\ntwo: a desk.\n"""\n'
+
+
+def test_a_dashboard_loses_panels() -> None:
+    panels = [{"title": "Lamps"}, {"title": "Desks", "targets": [{"expr": "shop_desks"}]}]
+    before = json.dumps({"title": "Shop", "panels": [*panels, {"expr": "shop_lamps_total"}]})
+    assert json.loads(prose.dashboard(before, LAMPS)) == {"title": "Shop", "panels": panels[1:]}
 
 
 def test_targets_that_run_what_is_not_there_go() -> None:

@@ -103,7 +103,9 @@ def _retitle(draft: Path, title: str, name: str) -> None:
         if path.name == "benchmarks.md":
             continue
         text = re.sub(rf"(?<!\w){TITLE}(?!\w)", title, path.read_text())
-        path.write_text(re.sub(rf"(?<![\w.]){NAME}(?=[@.]|$)", name, text, flags=re.MULTILINE))
+        path.write_text(re.sub(rf"(?<![\w.]){NAME}(?=[@._]|$)", name, text, flags=re.MULTILINE))
+    for path in draft.glob("deploy/*"):  # names of metrics begin with it
+        _edit(path, lambda text: text.replace(TITLE, title).replace(NAME, name))
     said = WELCOME.format(title=title, origin=TITLE)
     _edit(
         draft / "README.md",
@@ -125,8 +127,10 @@ def _leave_out(draft: Path, rooms: Collection[str]) -> None:
     _edit(draft / ".env.example", lambda text: _lines(text, set_by))
     _edit(draft / "Makefile", lambda text: prose.makefile(text, idle))
     _edit(draft / "pyproject.toml", lambda text: prose.contracts(text, draft / "project"))
-    for path in draft.rglob("schemathesis.toml"):
+    for path in (*draft.rglob("schemathesis.toml"), *draft.glob("deploy/*.yml")):
         _edit(path, lambda text: prose.paragraphs(text, named))
+    for path in draft.glob("deploy/*.json"):
+        _edit(path, lambda text: prose.dashboard(text, named))
     for room in rooms:
         for file, more in TRACES.get(room, Traces()).instead:
             _edit(draft / file, lambda text, more=more: text + more)  # type: ignore[misc]

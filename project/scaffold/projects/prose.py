@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from fnmatch import fnmatch
@@ -126,6 +127,13 @@ def contracts(text: str, project: Path) -> str:
         if line or not quoted:
             lines.append(line)
     return "\n".join(lines)
+
+
+def dashboard(text: str, words: re.Pattern[str]) -> str:
+    """Grafana's JSON without the panels that speak of them."""
+    board = json.loads(text)
+    board["panels"] = [each for each in board["panels"] if not words.search(json.dumps(each))]
+    return json.dumps(board, indent=2) + "\n"
 
 
 def paragraphs(text: str, words: re.Pattern[str]) -> str:
