@@ -43,8 +43,9 @@ bench-files: .venv/development  ## how long large files take in and out, and how
 projects: .venv/development  ## begin projects and run all tests of each, half an hour
 	$(PY) -m tests.projects
 
-lock: .venv/development  ## renew both locks from their .in files
+lock: .venv/development  ## renew the locks from their .in files
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements.in -o requirements.txt
+	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements-telemetry.in -o requirements-telemetry.txt
 	$(PY) -m uv pip compile -q --universal --generate-hashes --python-version 3.11 --upgrade requirements-dev.in -o requirements-dev.txt
 
 .venv/runtime: requirements.txt

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from email.message import EmailMessage
+from importlib import import_module
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Self
@@ -75,6 +76,7 @@ class Config:
     ratelimit_user, ratelimit_anonymous: all requests of a user, or of an address without one.
     webhook_private_addresses: whether webhooks may go to private and loopback addresses.
     metrics_token: lets others than this machine read `/metrics`; 32 bytes or more in production.
+    otel_exporter_otlp_endpoint: where traces are sent; without it nothing is traced.
     require_idempotency_key: `stock` refuses writes of stock that carry no Idempotency-Key.
     """
 
@@ -109,6 +111,7 @@ class Config:
     ratelimit_anonymous: str = "120 per minute"
     webhook_private_addresses: bool = False
     metrics_token: str = field(default="", repr=False)
+    otel_exporter_otlp_endpoint: str | None = field(default=None, repr=False)
     require_idempotency_key: str = ""
 
     @classmethod
@@ -287,6 +290,21 @@ def _mail_url(name: str, given: str) -> str:
     raise ConfigError(f"{name} must be a URL such as smtp://user:password@host:587.")
 
 
+def _collector(name: str, given: str) -> str:
+    try:
+        url = urlsplit(given)
+        good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        good = False  # a port that is none
+    if not good:
+        raise ConfigError(f"{name} must be a URL such as http://127.0.0.1:4318.")
+    try:
+        import_module("opentelemetry.exporter.otlp.proto.http")
+    except ImportError:
+        raise ConfigError(f"{name} needs the packages of requirements-telemetry.txt.") from None
+    return given
+
+
 def _sender(name: str, given: str) -> str:
     message = EmailMessage()
     try:
@@ -338,5 +356,6 @@ READERS: dict[str, Reader] = {
     "ratelimit_anonymous": _limit,
     "webhook_private_addresses": _flag,
     "metrics_token": _text,
+    "otel_exporter_otlp_endpoint": _collector,
     "require_idempotency_key": _one_of("stock"),
 }

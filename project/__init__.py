@@ -7,11 +7,11 @@ from dataclasses import fields
 from flask_migrate import Migrate
 
 from config import ROOT, Config
-from project import logs, mail
+from project import logs, mail, telemetry
 from project.db import session
 from project.embedded import Cluster
 from project.features import ROOMS, Room
-from project.http import docs, limits, security
+from project.http import docs, limits, security, tracing
 from project.http.api import Api
 from project.http.app import App
 
@@ -19,6 +19,8 @@ from project.http.app import App
 def create_app(config: Config, rooms: tuple[Room, ...] = ROOMS) -> App:
     """The application under these settings; nothing is asked of the database yet."""
     logs.init()
+    if config.otel_exporter_otlp_endpoint is not None:
+        telemetry.begin(config.otel_exporter_otlp_endpoint)
     app = App(__name__)
     app.config.update({each.name.upper(): getattr(config, each.name) for each in fields(config)})
     if config.database_url is not None:
@@ -29,6 +31,7 @@ def create_app(config: Config, rooms: tuple[Room, ...] = ROOMS) -> App:
         session.init_app(app, cluster.url, config.threads, before_connecting=cluster.ensure)
     Migrate(app, session.db, directory=str(ROOT / "migrations"), render_as_batch=False)
     mail.init_app(app)
+    tracing.init_app(app)
     limits.init_app(app)
     security.init_app(app)
     api = Api(app)

@@ -11,7 +11,8 @@ from psycopg2 import extensions
 from sqlalchemy import Engine, Pool, PoolProxiedConnection, event
 
 from config import NAME
-from project import meters
+from project import meters, telemetry
+from project.db import traced
 
 # Limits that live in the connection itself, so that no caller can forget them (milliseconds).
 LIMITS = {
@@ -64,6 +65,8 @@ def prepare(engine: Engine, name: str, before_connecting: Callable[[], object] |
     event.listen(engine, "checkout", taken)
     event.listen(engine, "checkin", left)
     event.listen(engine, "detach", left)
+    if telemetry.active():
+        event.listen(engine, "connect", traced.prepare)
 
 
 def engine_options(pool_size: int) -> dict[str, Any]:

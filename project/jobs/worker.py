@@ -25,6 +25,7 @@ from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg_pool import AsyncConnectionPool
 
 from config import NAME
+from project import telemetry
 from project.db import db
 from project.errors import Unavailable
 from project.jobs import running
@@ -152,7 +153,8 @@ class Worker:
 
     def _do(self, task: Task, context: JobContext, /, **arguments: Any) -> None:
         assert context.job.id is not None  # because it has been queued
-        with self.app.app_context():
+        about: dict[str, str | int] = {"job.id": context.job.id, "job.task": task.name}
+        with self.app.app_context(), telemetry.span(task.name, "CONSUMER", about):
             running.run(task, context.job.id, context.job.attempts, arguments)
 
     async def _chores(self) -> None:

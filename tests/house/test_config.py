@@ -126,6 +126,8 @@ def test_settings_cannot_be_changed_and_hide_what_is_secret() -> None:
         ({"RATELIMIT_ANONYMOUS": "1 per 999999 years"}, "RATELIMIT_ANONYMOUS"),
         ({"WEBHOOK_PRIVATE_ADDRESSES": "yes"}, "WEBHOOK_PRIVATE_ADDRESSES"),
         ({"METRICS_TOKEN": "x" * 31}, "METRICS_TOKEN"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://:many"}, "OTEL_EXPORTER_OTLP_ENDPOINT"),
         ({"REQUIRE_IDEMPOTENCY_KEY": "true"}, "REQUIRE_IDEMPOTENCY_KEY"),
         ({"REQUIRE_IDEMPOTENCY_KEY": "Stock"}, "REQUIRE_IDEMPOTENCY_KEY"),
         ({"REQUIRE_IDEMPOTENCY_KEY": "stock,users"}, "REQUIRE_IDEMPOTENCY_KEY"),

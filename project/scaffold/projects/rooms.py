@@ -13,7 +13,7 @@ BASICS = frozenset(
     [
         *("auth", "commands", "db", "embedded", "errors", "events", "features", "health", "http"),
         *("jobs", "logs", "mail", "meters", "metrics", "opaque", "origin", "scaffold", "serving"),
-        *("sessions", "sheets", "sweeping", "users", "welcome"),
+        *("sessions", "sheets", "sweeping", "telemetry", "users", "welcome"),
     ]
 )
 
