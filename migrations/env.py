@@ -13,10 +13,10 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy.exc import ProgrammingError
 
 from project.commands import one_sentence
+from project.db.whole import whole_database
 
 extension = current_app.extensions["migrate"]
 database = extension.db
-LOCK = 7215  # any number that nothing else here locks
 
 
 def ours(found: Any, name: str | None, kind: str, reflected: bool, compared: Any) -> bool:
@@ -49,7 +49,7 @@ def no_rights() -> Iterator[None]:
 
 def run() -> None:
     """Upgrade or downgrade on a connection; a second deployment waits for the first."""
-    with one_sentence(), no_rights(), database.engine.connect() as connection:
+    with one_sentence(), no_rights(), whole_database(), database.engine.connect() as connection:
         context.configure(
             connection=connection,
             target_metadata=database.metadata,
@@ -59,9 +59,7 @@ def run() -> None:
         )
         with context.begin_transaction():
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
             connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
             context.run_migrations()
 

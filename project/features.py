@@ -12,6 +12,7 @@ from project import sweeping
 from project.auth import routes as auth
 from project.auth import tasks as auth_tasks
 from project.auth import tokens
+from project.backup import cli as backup
 from project.doctor import doctor
 from project.embedded import cli as embedded
 from project.events import routes as events
@@ -81,6 +82,8 @@ ROOMS = (
     Room(tasks=mail_tasks),
     Room(tasks=sweeping),
     Room(commands=embedded.pg),
+    Room(commands=backup.backup),
+    Room(commands=backup.restore),
     Room(commands=scaffold.new),
     Room(commands=scaffold.destroy),
     Room(commands=doctor),

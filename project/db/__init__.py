@@ -41,6 +41,7 @@ from project.db.verbs import (
     save,
     sweep,
 )
+from project.db.whole import whole_database
 
 __all__ = [
     "GAUGES",
@@ -101,4 +102,5 @@ __all__ = [
     "told",
     "transacted",
     "transaction",
+    "whole_database",
 ]

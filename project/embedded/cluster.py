@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from subprocess import DEVNULL, SubprocessError, check_output, run
@@ -28,14 +28,19 @@ class EmbeddedError(click.ClickException):
 
 
 def find() -> Path:
-    """The folder of `initdb` and `postgres`: $PG_BIN, or the first candidate that has them."""
-    given = os.environ.get("PG_BIN")
-    for folder in [Path(given)] if given else candidates():
+    """The folder of `initdb` and `postgres`: the first that has them."""
+    for folder in places():
         if (folder / "initdb").exists() and (folder / "postgres").exists():
             return folder.resolve()
-    if given:
+    if given := os.environ.get("PG_BIN"):
         raise EmbeddedError(f"PG_BIN is {given}, without initdb and postgres: correct it.")
     raise EmbeddedError("This platform has no embedded PostgreSQL: set DATABASE_URL to a server.")
+
+
+def places() -> Iterable[Path]:
+    """Where PostgreSQL's programs may be: in $PG_BIN alone, if that is set."""
+    given = os.environ.get("PG_BIN")
+    return [Path(given)] if given else candidates()
 
 
 def candidates() -> Iterator[Path]:

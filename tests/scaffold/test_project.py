@@ -8,18 +8,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import psycopg2
 import pytest
-from sqlalchemy.engine import make_url
 
 from config import NAME, ROOT, TITLE
 from project.scaffold.projects.copying import NAMING
 from project.scaffold.projects.rooms import BASICS, TRACES, needing, optional, words
 from tests.conftest import SECRET, administration, at
+from tests.tables import SCHEMA, asked
 
 AWAY = (".venv", ".git", "instance", "node_modules", ".hypothesis", ".*_cache", "__pycache__")
 OTHER, CALLED = ("Corner Shop", "corner_shop") if TITLE != "Corner Shop" else ("Bakery", "bakery")
@@ -37,26 +35,6 @@ client = app.test_client()
 ada = {"username": "ada", "email": "ada@example.org", "password": "correct horse battery"}
 made = client.post("/api/v1/auth/register", json=ada)
 print(json.dumps([client.get("/readyz").status_code, made.status_code, made.json["username"]]))
-"""
-TABLES = """
-SELECT table_name, column_name, data_type, column_default, is_nullable
-FROM information_schema.columns WHERE table_schema = 'public'
-"""
-CONSTRAINTS = """
-SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
-WHERE connamespace = 'public'::regnamespace AND conrelid <> 0
-"""
-INDEXES = "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'"
-TRIGGERS = """
-SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid) FROM pg_trigger
-WHERE NOT tgisinternal
-"""
-
-FUNCTIONS = """
-SELECT proname, pg_get_functiondef(oid) FROM pg_proc AS it
-WHERE pronamespace = 'public'::regnamespace
-AND prokind = 'f'
-AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = it.oid AND deptype = 'e')
 """
 
 
@@ -191,20 +169,13 @@ def test_it_serves_on_a_database_of_its_own(shop: Path, migrated: str) -> None:
     assert ran.stdout == '[200, 201, "ada"]\n', ran.stderr
 
 
-@pytest.mark.parametrize("question", [TABLES, CONSTRAINTS, INDEXES, TRIGGERS, FUNCTIONS])
+@pytest.mark.parametrize("question", SCHEMA)
 def test_every_table_that_is_left_is_what_it_is_here(
     migrated: str, database_url: str, question: str
 ) -> None:
     gone = words({*CHOSEN, *needing(ROOT / "project", CHOSEN)})
     here = {row for row in asked(database_url, question) if not gone.search(row[0])}
     assert here - {row for row in here if row[0] == "samples"} == asked(migrated, question)
-
-
-def asked(url: str, question: str) -> set[Any]:
-    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
-    with closing(psycopg2.connect(plain)) as connection, connection.cursor() as cursor:
-        cursor.execute(question)
-        return {*cursor.fetchall()}
 
 
 REFUSED = [  # arguments, and the sentence

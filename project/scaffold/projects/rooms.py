@@ -11,9 +11,9 @@ from pathlib import Path
 # What every project stands on; whatever else is a room may be left out.
 BASICS = frozenset(
     [
-        *("auth", "commands", "db", "embedded", "errors", "events", "features", "health", "http"),
-        *("jobs", "logs", "mail", "meters", "metrics", "opaque", "origin", "scaffold", "serving"),
-        *("sessions", "sheets", "sweeping", "telemetry", "users", "welcome"),
+        *("auth", "backup", "commands", "db", "embedded", "errors", "events", "features", "health"),
+        *("http", "jobs", "logs", "mail", "meters", "metrics", "opaque", "origin", "scaffold"),
+        *("serving", "sessions", "sheets", "sweeping", "telemetry", "users", "welcome"),
     ]
 )
 
