@@ -25,7 +25,7 @@ format: .venv/development  ## write the code as the linter wants it
 fuzz: .venv/development  ## schemathesis for minutes instead of seconds
 	SCHEMATHESIS_EXAMPLES=300 $(PY) -m pytest tests/house/test_schemathesis.py
 
-soak: .venv/development  ## what is killed two hundred times, a quarter of an hour
+soak: .venv/development  ## what takes too long for every day, such as two hundred kills: a quarter of an hour
 	$(PY) -m pytest -s tests/soak_*.py
 
 scaffold: .venv/development  ## a dozen resources written by command, and all tests with them: half an hour

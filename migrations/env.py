@@ -1,4 +1,4 @@
-"""How migrations run: one at a time over the whole deployment, each in one transaction."""
+"""How migrations run: one deployment at a time, each revision in a transaction of its own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from psycopg2.errors import InsufficientPrivilege
 from sqlalchemy.exc import ProgrammingError
 
 from project.commands import one_sentence
-from project.db.whole import whole_database
+from project.db.migrating import LIMITS, migrate, settings
+from project.db.whole import alone, whole_database
 
 extension = current_app.extensions["migrate"]
 database = extension.db
@@ -49,27 +50,30 @@ def no_rights() -> Iterator[None]:
 
 def run() -> None:
     """Upgrade or downgrade on a connection; a second deployment waits for the first."""
-    with one_sentence(), no_rights(), whole_database(), database.engine.connect() as connection:
+    with one_sentence(), no_rights(), whole_database(), alone() as connection:
         context.configure(
             connection=connection,
             target_metadata=database.metadata,
             include_object=ours,
             process_revision_directives=shape,
+            transaction_per_migration=True,
             **extension.configure_args,
         )
-        with context.begin_transaction():
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
-            connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
-            connection.exec_driver_sql("SET LOCAL lock_timeout = '5s'")
-            context.run_migrations()
+        migrate(context.get_context(), connection)
 
 
 def show() -> None:
     """Write SQL instead of running it."""
     url = database.engine.url.render_as_string(hide_password=False)
-    context.configure(url=url, target_metadata=database.metadata, literal_binds=True)
-    with context.begin_transaction():
-        context.run_migrations()
+    context.configure(
+        url=url,
+        target_metadata=database.metadata,
+        literal_binds=True,
+        transaction_per_migration=True,
+    )
+    for setting in settings(LIMITS):
+        context.execute(setting)
+    context.run_migrations()
 
 
 if context.is_offline_mode():

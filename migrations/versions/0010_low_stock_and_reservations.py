@@ -12,13 +12,10 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("products", sa.Column("low_stock_threshold", sa.Integer()))
     op.create_check_constraint(
-        op.f("ck_products_threshold_never_negative"), "products", "low_stock_threshold >= 0"
-    )
-    op.create_index(
-        "ix_products_watched",
+        op.f("ck_products_threshold_never_negative"),
         "products",
-        ["id"],
-        postgresql_where=sa.text("low_stock_threshold IS NOT NULL"),
+        "low_stock_threshold >= 0",
+        postgresql_not_valid=True,  # until 0018 has looked at what is there
     )
     op.add_column("products", sa.Column("held_until", sa.TIMESTAMP(timezone=True)))
     _create_reservations()
@@ -81,5 +78,4 @@ def downgrade() -> None:
     op.drop_table("stock_holds")
     op.drop_table("reservations")
     op.drop_column("products", "held_until")
-    op.drop_index("ix_products_watched", table_name="products")
     op.drop_column("products", "low_stock_threshold")

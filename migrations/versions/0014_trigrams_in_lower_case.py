@@ -1,6 +1,9 @@
 """trigrams in lower case"""
 
+import sqlalchemy as sa
 from alembic import op
+
+from project.db.migrating import concurrently
 
 revision = "0014"
 down_revision = "0013"
@@ -9,14 +12,9 @@ depends_on = None
 
 # pg_trgm cuts a text into words before it makes it lower case. Where the locale knows no letters
 # but those of ASCII, a word began behind the first of "İstanbul", and "ista" was not found.
-TRIGRAMS = """
-DO $$ BEGIN
-    DROP INDEX IF EXISTS ix_{table}_{column}_trgm;
-    IF EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') THEN
-        CREATE INDEX ix_{table}_{column}_trgm ON {table} USING gin ({of} gin_trgm_ops);
-    END IF;
-END $$
-"""
+HAS_TRIGRAMS = "SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"
+DROP = "DROP INDEX CONCURRENTLY IF EXISTS {name}"
+CREATE = "CREATE INDEX CONCURRENTLY {name} ON {table} USING gin ({of} gin_trgm_ops)"
 SEARCHED = (("products", "name"), ("posts", "title"), ("posts", "content"))
 
 
@@ -31,4 +29,8 @@ def downgrade() -> None:
 
 
 def create(table: str, column: str, of: str) -> None:
-    op.execute(TRIGRAMS.format(table=table, column=column, of=of))
+    name = f"ix_{table}_{column}_trgm"
+    with concurrently():
+        op.execute(DROP.format(name=name))
+        if op.get_context().as_sql or op.get_bind().scalar(sa.text(HAS_TRIGRAMS)):
+            op.execute(CREATE.format(name=name, table=table, of=of))

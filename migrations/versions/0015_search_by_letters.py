@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from project.db.migrating import concurrently, drop_index
+
 revision = "0015"
 down_revision = "0014"
 branch_labels = None
@@ -11,7 +13,7 @@ depends_on = None
 # a letter of ASCII is in nearly every name, but one of 鉛筆 is a word. From 2 on, only the pairs.
 # Restricted, since starting parallel workers takes longer than a page.
 NGRAMS = """
-CREATE FUNCTION ngrams(whole text, shortest integer) RETURNS text[]
+CREATE OR REPLACE FUNCTION ngrams(whole text, shortest integer) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL RESTRICTED COST 100 AS $$
 DECLARE
     letters text[] := string_to_array(whole, NULL);
@@ -23,16 +25,20 @@ BEGIN
     RETURN CASE WHEN shortest = 1 AND whole ~ '[^[:ascii:]]' THEN letters || pairs ELSE pairs END;
 END $$
 """
-INDEX = """
-CREATE INDEX ix_products_ngrams ON products USING gin (ngrams(lower(name) COLLATE "C", 1))
+DROP = "DROP INDEX CONCURRENTLY IF EXISTS ix_products_ngrams"
+CREATE = """
+CREATE INDEX CONCURRENTLY ix_products_ngrams ON products
+USING gin (ngrams(lower(name) COLLATE "C", 1))
 """
 
 
 def upgrade() -> None:
     op.execute(NGRAMS)
-    op.execute(INDEX)
+    with concurrently():
+        op.execute(DROP)
+        op.execute(CREATE)
 
 
 def downgrade() -> None:
-    op.drop_index("ix_products_ngrams", table_name="products")
+    drop_index("ix_products_ngrams", "products")
     op.execute("DROP FUNCTION ngrams(text, integer)")

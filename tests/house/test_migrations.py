@@ -142,7 +142,13 @@ def test_two_deployments_at_once_wait_for_each_other(empty: str) -> None:
         subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    assert [(each.communicate()[1], each.returncode) for each in deployments] == [("", 0)] * 2
+    try:
+        ended = [(each.communicate(timeout=120)[1], each.returncode) for each in deployments]
+    finally:
+        for each in deployments:
+            each.kill()
+            each.wait()
+    assert ended == [("", 0)] * 2
 
 
 def test_revisions_form_one_line() -> None:

@@ -52,7 +52,10 @@ TRACES: dict[str, Traces] = {
             r"(?![a-z])|batch_refused|already_reversed|invoice"
         ),
         settings=("REQUIRE_IDEMPOTENCY_KEY",),
-        files=("tests/bench*.py", "docs/benchmarks.md", "docs/catalogue/*"),
+        files=(
+            *("tests/bench*.py", "tests/soak_migrations.py"),
+            *("docs/benchmarks.md", "docs/catalogue/*"),
+        ),
     ),
     "profiles": Traces(
         words=r"(?<![A-Za-z])[Pp]rofiles?(?![a-z])|list_posts_of_user|include=posts",
