@@ -9,14 +9,16 @@ run: .venv/runtime  ## serve on PORT, with a database and a worker
 	@$(PY) -m flask welcome
 	@$(PY) -m flask worker --parent $$$$ & exec $(PY) -m gunicorn wsgi:app
 
-test: lint  ## everything: format, lint, types, import contracts, migrations, tests
+test: lint  ## everything: format, lint, types, import contracts, safety, migrations, tests
 	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
-lint: .venv/development  ## format, lint, types, import contracts
+lint: .venv/development  ## format, lint, types, import contracts, safety, advisories
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	.venv/bin/lint-imports
+	$(PY) -m bandit -q -c pyproject.toml -r config.py gunicorn.conf.py wsgi.py migrations project
+	$(PY) -m tests.advisories
 
 format: .venv/development  ## write the code as the linter wants it
 	$(PY) -m ruff format .

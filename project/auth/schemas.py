@@ -6,7 +6,7 @@ from project.http.fields import Email, Int, Secret, Text
 from project.http.schemas import Schema
 from project.users.schemas import Login, Password
 
-TOKEN = "kPb1vGvUuJ0T7yqH2mE4c8sXo9dLrWfZ3aNiQtYhKzA"
+TOKEN = "kPb1vGvUuJ0T7yqH2mE4c8sXo9dLrWfZ3aNiQtYhKzA"  # an example # nosec B105
 
 
 class LoginIn(Schema):

@@ -17,6 +17,7 @@ from project.sessions.models import Session
 
 LIFETIME = timedelta(minutes=15)
 TYPE = "at+jwt"
+SCHEME = "Bearer"
 CLAIMS = {"iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp"}
 ID = re.compile("[0-9]{1,18}", re.ASCII)
 
@@ -52,7 +53,7 @@ def issue(session: Session, refresh_token: str) -> dict[str, Any]:
     )
     return {
         "access_token": token,
-        "token_type": "Bearer",
+        "token_type": SCHEME,
         "expires_in": int(LIFETIME.total_seconds()),
         "refresh_token": refresh_token,
     }

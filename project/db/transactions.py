@@ -93,7 +93,7 @@ def transacted(work: Callable[[], Done]) -> Done:
             with transaction():
                 return work()
         except Contended:
-            time.sleep(uniform(0, pause))
+            time.sleep(uniform(0, pause))  # no secret # nosec B311
     with transaction():
         return work()
 

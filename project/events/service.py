@@ -14,8 +14,7 @@ PORTION = 10_000  # events deleted in a statement
 
 # The number that the next transaction gets, and those under way in this database (32 bits of
 # them); where some sessions keep theirs from our role, the oldest of the whole server.
-UNDER_WAY = text(
-    """
+QUESTION = """
 SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next,
     pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS oldest,
     coalesce(bool_or(query = '<insufficient privilege>'), false) AS hidden,
@@ -23,8 +22,8 @@ SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint AS next,
         AS open
 FROM pg_stat_activity
 WHERE datname = current_database()
-""".replace("::", "\\:\\:")
-)
+"""
+UNDER_WAY = text(QUESTION.replace("::", "\\:\\:"))
 
 
 def after(id: int | None = None, type: str | None = None) -> Select[Event]:

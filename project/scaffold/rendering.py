@@ -53,7 +53,7 @@ def _judge(resource: Resource, place: str, source: str) -> None:
 
 
 def _environment() -> Environment:
-    environment = Environment(
+    environment = Environment(  # nosec B701
         loader=FileSystemLoader(Path(__file__).parent / "templates"),
         undefined=StrictUndefined,
         trim_blocks=True,

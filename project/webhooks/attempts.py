@@ -90,7 +90,7 @@ def _outcome(delivery: Delivery, reply: Reply) -> dict[str, Any]:
         return {"status": "delivered", "delivered_at": now, "next_attempt_at": None}
     if reply.status == GONE or delivery.attempts >= len(WAITS):
         return {"status": "failed", "next_attempt_at": None}
-    wait = WAITS[delivery.attempts] * uniform(1, 1 + JITTER)
+    wait = WAITS[delivery.attempts] * uniform(1, 1 + JITTER)  # no secret # nosec B311
     if reply.status in BUSY:
         wait = max(wait, min(reply.retry_after, WAITS[-1]))
     return {"next_attempt_at": now + timedelta(seconds=wait)}

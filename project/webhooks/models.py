@@ -51,7 +51,7 @@ class Webhook(Item):
     disabled_reason: Mapped[str | None] = mapped_column(String(20))
     creator_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="SET NULL"))
 
-    secret = ""  # a new one, for the one answer that tells it
+    secret = ""  # a new one, for the one answer that tells it # nosec B105
 
 
 class WebhookSecret(Base):

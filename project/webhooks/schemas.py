@@ -13,7 +13,7 @@ from project.webhooks.models import REASONS, STATUSES
 NOW = "2026-11-22T08:51:36.773621Z"
 TYPE = r"[a-z][a-z_]*(\.[a-z_]+)*\.([a-z_]+|\*)"
 MOST = 50
-SECRET = "whsec_3nqS6cK0x1Q7Jm9pWv5bYt2uZr8eLh4dAfGkXiNoTyU="
+SECRET = "whsec_3nqS6cK0x1Q7Jm9pWv5bYt2uZr8eLh4dAfGkXiNoTyU="  # an example # nosec B105
 
 
 class EventTypes(Value):

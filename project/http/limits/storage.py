@@ -76,7 +76,7 @@ class PostgresStorage(Storage):
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count a hit; the window begins with its first."""
         hits = self._ask(HIT, key=key, hits=amount, seconds=expiry)
-        if randrange(SELDOM) == 0:
+        if randrange(SELDOM) == 0:  # no secret # nosec B311
             self.sweep()
         return int(hits)
 
