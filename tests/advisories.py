@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from config import ROOT
 
 SERVICE = "https://api.osv.dev/v1/query"
-LOCKS = (ROOT / "requirements.txt", ROOT / "requirements-dev.txt")
+LOCKS = tuple(sorted(ROOT.glob("requirements*.txt")))
 REACH = 3  # seconds until a service that does not answer is none
 ANSWER = 10  # seconds for each answer
 WHOLE = 120  # seconds for all of them
