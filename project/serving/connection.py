@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import time
+from math import inf
 from typing import Any
 
 from gunicorn.http.body import LengthReader
@@ -18,6 +19,8 @@ BODY = (
     64 * 1024
 )  # bytes of a body that is awaited before a thread is given; of a larger one it reads
 PATIENCE = 30  # seconds for a head and such a body to come, and that a client may pause afterwards
+PACE = 16 * 1024  # bytes a second that a client must keep up on the whole, pauses aside
+OUT = 512 * 1024  # bytes of an answer that the kernel takes at once, if its `wmem_max` allows it
 LINGER = 2  # seconds to hear a client out that was told the last
 
 
@@ -45,6 +48,8 @@ class Connection:
         pause = struct.pack("ll", PATIENCE, 0)  # struct timeval
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, pause)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, pause)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, OUT)  # no thread waits for a reader
+        self.slack = float(PATIENCE)  # seconds that the reader of an answer may still lose
 
     def receive(self) -> bytes | None:
         """What there is, without waiting: None if nothing is, empty if nothing will be."""
@@ -56,11 +61,18 @@ class Connection:
             return b""
 
     def send(self, data: bytes) -> None:
-        """All of it; raises Gone, after the client took nothing for PATIENCE too."""
-        try:
-            self.sock.sendall(data)
-        except OSError as error:
-            raise Gone from error
+        """All of it; raises Gone, for a client too that takes nothing, or no more than it must."""
+        left = memoryview(data)
+        while left:
+            began = time.monotonic()
+            try:
+                sent = self.sock.send(left)
+            except OSError as error:
+                raise Gone from error
+            self.slack += sent / PACE - (time.monotonic() - began)
+            if self.slack < 0:
+                raise Gone
+            left = left[sent:]
 
     def next(self, data: bytes = b"") -> Request | None:
         """The request that is whole with these bytes, if one is; raises ParseException."""
@@ -80,6 +92,8 @@ class Connection:
         if self.small and self.request.body.reader.length > self.reader.held:
             return None
         request, self.request, self.begun = self.request, None, False
+        self.slack = float(PATIENCE)
+        self.reader.until = time.monotonic() + PATIENCE
         return request
 
     def spent(self, request: Request) -> bool:
@@ -121,6 +135,7 @@ class Reader(SocketUnreader):
     """What gunicorn's parsers read: the bytes that are here, then those the socket waits for."""
 
     parsing = False
+    until = inf  # when what is left of a body is given up, unless some of it comes
     trusted: bool | None = None  # whether it reads from a proxy of `forwarded_allow_ips`
     fields: tuple[bytes, str, tuple[tuple[str, str], ...]] = (b"", "", ())  # the last, and parsed
 
@@ -148,6 +163,9 @@ class Reader(SocketUnreader):
         if self.parsing:
             raise LimitRequestHeaders("the head does not end")
         data: bytes = super().chunk(size_hint)
+        self.until += len(data) / PACE
+        if time.monotonic() > self.until:
+            raise TimeoutError("the body is dripped")
         return data
 
 

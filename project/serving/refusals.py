@@ -8,9 +8,10 @@ from gunicorn.http import errors as http
 from ulid import ULID
 
 from project import meters
-from project.errors import Bug, Refusal
-from project.http import problems
+from project.errors import Bug, Refusal, Unavailable
+from project.http import problems, trace
 from project.http.security import ALWAYS
+from project.serving.places import Crowded
 
 BROKEN = (500, Bug.code, problems.BROKEN)
 
@@ -21,6 +22,7 @@ REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
     http.ExpectationFailed: (417, "expectation_failed", "Only Expect: 100-continue is understood."),
     http.UnsupportedTransferCoding: (501, "not_implemented", "Send chunked, or Content-Length."),
     http.ForbiddenProxyRequest: (403, "forbidden", "You are not a proxy that is known here."),
+    Crowded: (503, "busy", "Every request thread is held up; try again."),
     http.InvalidResponseHeader: BROKEN,
     http.InvalidResponseHeaderName: BROKEN,
     http.ParseException: (400, "malformed_request", "This is not a request that RFC 9112 allows."),
@@ -28,12 +30,15 @@ REFUSALS: dict[type[Exception], tuple[int, str, str]] = {
 }
 
 
-def refusal(error: BaseException) -> tuple[int, str, bytes]:
-    """Status, request id and the whole answer, after which the connection is closed; counted."""
+def refusal(error: BaseException, sent: str = "") -> tuple[int, str, bytes]:
+    """Status, request id and the whole answer, after which the connection is closed; counted.
+
+    sent: the request id that came along, which is kept if it is a valid one.
+    """
     kind = next(kind for kind in REFUSALS if isinstance(error, kind) or kind is Exception)
     status, code, sentence = REFUSALS[kind]
     meters.refused_outside(code, status)
-    request_id = str(ULID())
+    request_id = sent if trace.GOOD_ID.fullmatch(sent) else str(ULID())
     problem = problems.document(Refusal(sentence, code=code), request_id, status)
     body = json.dumps(problem).encode()
     lines = [
@@ -44,5 +49,6 @@ def refusal(error: BaseException) -> tuple[int, str, bytes]:
         "Cache-Control: no-store",
         *(f"{name}: {value}" for name, value in ALWAYS.items()),
         f"X-Request-Id: {request_id}",
+        *([f"Retry-After: {Unavailable.retry_after}"] if status == 503 else []),
     ]
     return status, request_id, "\r\n".join([*lines, "", ""]).encode() + body

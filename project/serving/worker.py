@@ -23,6 +23,7 @@ from gunicorn.workers import base
 
 from project.serving.answer import Answer
 from project.serving.connection import LINGER, Connection, Gone
+from project.serving.places import Crowded, Guest, Places
 from project.serving.refusals import refusal
 from project.serving.turn import Turn
 
@@ -63,6 +64,7 @@ class Worker(base.Worker):
     def run(self) -> None:
         self.cfg: Any = Settings(self.cfg)
         self.epoll, self.turn = select.epoll(), Turn()
+        self.places = Places(self.cfg.threads)
         self.connections: set[Connection] = set()
         self.waiting: dict[int, Connection] = {}
         self.full = False  # whether nothing is accepted, until the main thread has made room
@@ -71,7 +73,7 @@ class Worker(base.Worker):
         for fd, (listener, _) in self.listeners.items():
             listener.setblocking(False)
             self.epoll.register(fd, ONCE)
-        for number in range(self.cfg.threads):
+        for number in range(self.cfg.threads + 1):
             Thread(target=self._work, name=f"request-{number}", daemon=True).start()
         while self.alive:
             self._look(TICK)
@@ -104,6 +106,8 @@ class Worker(base.Worker):
             os.read(bell, 4096)
         if self.full:
             self._make_room()
+        for guest in self.places.overdue():
+            self._turn_away(guest)
         now = time.monotonic()
         for fd, connection in list(self.waiting.items()):
             if self._overdue(connection, now) and (taken := self.waiting.pop(fd, None)):
@@ -147,6 +151,9 @@ class Worker(base.Worker):
                             connection = self.waiting.pop(fd, None)
                         if connection is not None:
                             self._serve(connection)
+                        while guest := self.places.next():
+                            turn.start()
+                            self._serve(guest.connection, guest)
                         turn.stop()
         except BaseException:
             self.log.exception("A request thread broke")
@@ -162,7 +169,7 @@ class Worker(base.Worker):
         if self.cfg.workers > 1 and self.connections:
             time.sleep(COURTESY * sqrt(len(self.connections)))
         try:
-            sock, peer = listener.accept()
+            connection = self._meet(listener, name)
         except OSError as error:
             if error.errno in EXHAUSTED:
                 self.log.warning("Nothing can be accepted: %s", error)
@@ -172,46 +179,74 @@ class Worker(base.Worker):
             elif self.alive:
                 raise
             return None
-        connection = Connection(sock, peer, name, self.cfg)
-        self.connections.add(connection)
         if len(self.connections) < self.cfg.worker_connections:
             self._listen(fd)
         else:
             self.full = True
             self._ring()
-        self.epoll.register(sock, select.EPOLLONESHOT)  # which `_wait` arms
+        return connection
+
+    def _meet(self, listener: socket.socket, name: Any) -> Connection:
+        """Whoever is next; its socket is known to `epoll`, which `_wait` arms."""
+        sock, peer = listener.accept()
+        connection = Connection(sock, peer, name, self.cfg)
+        self.connections.add(connection)
+        self.epoll.register(sock, select.EPOLLONESHOT)
         return connection
 
     def _listen(self, fd: int) -> None:
         with suppress(OSError):  # we are stopping
             self.epoll.modify(fd, ONCE)
 
-    def _serve(self, connection: Connection) -> None:
+    def _serve(self, connection: Connection, guest: Guest | None = None) -> None:
+        """Read what came, or go on with a request that has waited for its place."""
         try:
-            self._exchange(connection)
+            ours = self._exchange(connection, guest)
         except Gone:
             self._close(connection)
         else:
-            self._wait(connection)
+            if ours:
+                self._wait(connection)
 
-    def _exchange(self, connection: Connection) -> None:
-        """Read once, and answer every request that is whole now."""
-        data = connection.receive()
-        if data == b"":
+    def _exchange(self, connection: Connection, guest: Guest | None) -> bool:
+        """Answer every request that is whole now; False if one waits for a place meanwhile."""
+        data = b"" if guest else connection.receive()
+        if data == b"" and not guest:
             raise Gone
         if data is None or connection.leaving:
-            return
+            return True
         try:
-            request = connection.next(data)
-            while request is not None and self._answer(connection, request):
-                request = connection.next()
-            if request is None:
-                return
+            request = guest.request if guest else connection.next(data)
+            while request is not None:
+                guest = guest or self.places.enter(connection, request)
+                if guest is None:
+                    return False
+                try:
+                    follows = self._answer(connection, request)
+                finally:
+                    self.places.leave(guest)
+                if not follows:
+                    break
+                guest, request = None, connection.next()
+            else:
+                return True
         except Gone:
             raise
         except (Exception, SystemExit) as error:
             self._refuse(connection, error)
         connection.leave()
+        return True
+
+    def _turn_away(self, guest: Guest) -> None:
+        """Tell somebody who found no place in time."""
+        connection = guest.connection
+        try:
+            self._refuse(connection, Crowded(), guest.request)
+            connection.leave()
+        except Gone:
+            self._close(connection)
+        else:
+            self._wait(connection)
 
     def _answer(self, connection: Connection, request: Request) -> bool:
         """Let the application answer; returns whether another request may follow."""
@@ -259,12 +294,20 @@ class Worker(base.Worker):
             self.alive = False
             self._ring()
 
-    def _refuse(self, connection: Connection, error: BaseException) -> None:
-        """Answer what is no request, or what broke the application before it answered."""
-        status, request_id, answer = refusal(error)
-        if status != 500:
-            ip = connection.peer[0] if isinstance(connection.peer, tuple) else ""
-            kind = type(error).__name__
+    def _refuse(
+        self, connection: Connection, error: BaseException, request: Request | None = None
+    ) -> None:
+        """Answer what is no request, finds no place, or broke the application before it answered.
+
+        request: the one refused, if it is one: its id is kept.
+        """
+        sent = dict(request.headers).get("X-REQUEST-ID", "") if request else ""
+        status, request_id, answer = refusal(error, sent)
+        ip = connection.peer[0] if isinstance(connection.peer, tuple) else ""
+        kind = type(error).__name__
+        if status == 503:
+            self.log.warning("No thread was free for ip=%s: %s, %s", ip, kind, request_id)
+        elif status != 500:
             self.log.warning("Invalid request from ip=%s: %s, %s", ip, kind, request_id)
         else:
             self.log.error("Error handling request %s", request_id, exc_info=error)

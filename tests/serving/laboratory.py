@@ -18,9 +18,9 @@ MEBIBYTE = b"0123456789abcdef" * 65536
 
 
 def app(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
-    """The path says what to do."""
+    """The path says what to do, before the number of an item."""
     query = dict(parse_qsl(environ["QUERY_STRING"]))
-    match environ["PATH_INFO"]:
+    match environ["PATH_INFO"].rstrip("/0123456789"):
         case "/digest":
             body = environ["wsgi.input"].read()
             return whole(start, f"{len(body)} {hashlib.sha256(body).hexdigest()}")

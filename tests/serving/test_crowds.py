@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import struct
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
+from project.serving.places import PATIENCE
 from tests.serving.client import Client, Laboratory, get, post, workers
 from tests.serving.conftest import Start
 from tests.serving.laboratory import MEBIBYTE
@@ -61,6 +63,85 @@ def test_when_all_threads_are_busy_others_queue_and_are_answered(laboratory: Lab
         assert {each.result() for each in slow} == {b"slept"}
         assert {each.result() for each in others} == {b"here"}
         assert time.monotonic() - began < 5
+
+
+def test_one_address_never_takes_all_threads(laboratory: Laboratory) -> None:
+    for path in ("/sleep?seconds=1", "/sleep/7?seconds=1", "/sleep/7/8?seconds=1"):
+        with ExitStack() as stack:
+            slow = [stack.enter_context(Client(laboratory)) for _ in range(12)]
+            for client in slow:
+                client.send(get(path))
+            time.sleep(0.2)
+            quick(laboratory, "/", "/sleep/8?seconds=0")
+            assert {client.answer()[2] for client in slow} == {b"slept"}
+
+
+def test_probes_are_answered_though_every_thread_is_held_up(laboratory: Laboratory) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(Client(laboratory)) for _ in range(16)]
+        for number, client in enumerate(slow):
+            client.send(get(f"/sleep/{number}?seconds=1"))
+        time.sleep(0.2)
+        quick(laboratory, "/healthz", "/readyz")
+        assert {client.answer()[2] for client in slow} == {b"slept"}
+
+
+def test_who_finds_no_thread_in_time_is_told_to_come_again(start: Start) -> None:
+    with start("--workers 1 --threads 2") as laboratory, ExitStack() as stack:
+        slow, waiting, patient = (
+            [stack.enter_context(Client(laboratory)) for _ in range(2)] for _ in range(3)
+        )
+        for number, client in enumerate(slow):
+            client.send(get(f"/sleep/{number}?seconds=6"))
+        time.sleep(0.2)
+        began = time.monotonic()
+        for client in waiting:
+            client.send(get("/", "X-Request-Id: mine"))
+        for client in waiting:
+            status, headers, body = client.answer()
+            assert PATIENCE < time.monotonic() - began < PATIENCE + 2
+            assert (status, headers["Retry-After"], headers["X-Request-Id"]) == (503, "1", "mine")
+            assert json.loads(body)["code"] == "busy"
+            assert client.ended()
+        for client in patient:
+            client.send(get("/") * 2)
+        assert {client.answer()[2] for client in slow} == {b"slept"}
+        assert {client.answer()[2] for client in patient for _ in range(2)} == {b"here"}
+
+
+def test_who_drips_a_large_body_holds_up_nobody_else(laboratory: Laboratory) -> None:
+    whole = post("/digest", b"x" * 200_000)
+    with ExitStack() as stack:
+        slow = [stack.enter_context(Client(laboratory)) for _ in range(16)]
+        for client in slow:
+            client.send(whole[:100_000])
+        time.sleep(0.2)
+        quick(laboratory, "/", "/digest")  # that needs no body
+        for client in slow:
+            client.send(whole[100_000:])
+        assert [client.answer()[0] for client in slow] == [200] * 16
+
+
+def test_who_reads_a_large_answer_slowly_holds_up_nobody_else(laboratory: Laboratory) -> None:
+    with ExitStack() as stack:
+        slow = [stack.enter_context(Client(laboratory)) for _ in range(16)]
+        for client in slow:
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            client.send(get(f"/stream?pieces={STREAM}"))
+        time.sleep(0.2)
+        quick(laboratory, "/", "/sleep?seconds=0")
+        for client in slow:
+            reset(client)
+    within(10, laboratory, "the stream is closed")
+
+
+def quick(laboratory: Laboratory, *paths: str) -> None:
+    """Whoever asks now is answered as if nothing was, by either process."""
+    for path in paths * 8:
+        began = time.monotonic()
+        with Client(laboratory) as other:
+            assert other.get(path)[0] == 200
+        assert time.monotonic() - began < 0.5
 
 
 def test_every_process_gets_its_share_of_connections(laboratory: Laboratory) -> None:
@@ -134,6 +215,22 @@ def test_who_drips_a_request_has_no_more_time_for_it(start: Start) -> None:
             except OSError:
                 break
         assert time.monotonic() - began < 3
+
+
+def test_who_only_drips_is_given_up(start: Start) -> None:
+    """Never pausing for as long as one may."""
+    with start(LABORATORY_PATIENCE="1") as laboratory, ExitStack() as stack:
+        large, deaf = (stack.enter_context(Client(laboratory)) for _ in range(2))
+        deaf.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.send(get(f"/stream?pieces={STREAM}"))
+        large.send(post("/digest", b"x" * 200_000)[:100_000])
+        began = time.monotonic()
+        while "the stream is closed" not in laboratory.log.read_text():
+            assert time.monotonic() - began < 10
+            time.sleep(0.2)
+            large.send(b"x" * 100)
+            deaf.socket.recv(100)
+        assert large.answer()[0] == 500  # the application was told, and did not know what to say
 
 
 def test_more_connections_than_allowed_wait_until_the_idle_have_made_room(start: Start) -> None:
