@@ -86,12 +86,16 @@ class Worker(base.Worker):
         """Accept nothing more; finish what is under way, for `graceful_timeout` at most.
 
         Who kept a connection may be sending its next request at this moment, so it has LINGER
-        to do it, and is told `Connection: close` in the answer.
+        to do it, and is told `Connection: close` in the answer. So has who is connected already,
+        as far as it can tell: to close the listener would reset it.
         """
         self.alive = False
         listeners, self.listeners = self.listeners, {}
-        for fd, (listener, _) in listeners.items():
+        for fd, (listener, name) in listeners.items():
             self.epoll.unregister(fd)
+            with suppress(OSError):  # nobody is left
+                while True:
+                    self._wait(self._meet(listener, name))
             listener.close()
         self.stopping = time.monotonic() + LINGER
         end = time.monotonic() + self.cfg.graceful_timeout

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Event
 
@@ -76,6 +76,22 @@ def test_what_is_under_way_is_finished_before_the_end(start: Start) -> None:
             assert len(streaming.answer()[2]) == 4 * 2**20
         assert idle.ended()
         assert laboratory.process.wait(30) == 0
+
+
+def test_who_is_connected_when_the_end_begins_is_answered(start: Start) -> None:
+    """Though no process has accepted the connection yet."""
+    with start() as laboratory, ExitStack() as stack:
+        processes = [psutil.Process(pid) for pid in workers(laboratory)]
+        for process in processes:
+            process.suspend()
+        clients = [stack.enter_context(Client(laboratory)) for _ in range(50)]
+        for client in clients:
+            client.send(get("/sleep?seconds=0.01"))
+        laboratory.process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        for process in processes:
+            process.resume()
+        assert [client.answer()[2] for client in clients] == [b"slept"] * 50
 
 
 def test_what_takes_longer_than_the_grace_is_cut_off(start: Start) -> None:
