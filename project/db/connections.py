@@ -84,6 +84,7 @@ def engine_options(pool_size: int) -> dict[str, Any]:
             "connect_timeout": 3,
             "tcp_user_timeout": 10_000,  # milliseconds until a cut network is noticed
             "keepalives_idle": 30,
+            "keepalives_interval": 5,  # where the system would wait 75
             "application_name": NAME,
             "client_encoding": "utf8",
             "options": options,
