@@ -103,8 +103,8 @@ OWN = Own()
 
 def own(engine: Engine) -> PoolProxiedConnection:
     """The connection that this thread keeps; between two transactions it is in none."""
-    kept = OWN.kept
-    if kept is not None and kept[0] is engine.pool:  # `dispose` makes a new pool
+    kept, pool = OWN.kept, engine.pool
+    if kept is not None and kept[0] is pool:  # `dispose` makes a new pool
         driver: Any = kept[1].dbapi_connection
         if driver is not None and not driver.closed:
             return kept[1]
@@ -112,7 +112,7 @@ def own(engine: Engine) -> PoolProxiedConnection:
     driver = pooled.dbapi_connection
     pooled.detach()  # from the pool, which opens another when it needs one
     driver.autocommit = True
-    OWN.kept = engine.pool, pooled
+    OWN.kept = pool, pooled
     return pooled
 
 

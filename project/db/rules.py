@@ -56,10 +56,16 @@ class Duplicate(Refused):
 
 @event.listens_for(Engine, "handle_error")
 def translate(context: ExceptionContext) -> None:
-    """Raise the driver's complaint as one of the family; an unknown one stays a bug."""
+    """Raise the driver's complaint as one of the family; an unknown one stays a bug.
+
+    Whatever ended a connection has ended the others too, most likely: no thread shall find out by
+    itself, which may be long after.
+    """
     error = context.original_exception
     if not isinstance(error, psycopg2.Error):
         return
+    if context.is_disconnect and context.engine is not None:
+        context.engine.dispose()
     if refusal := _refusal(error, context.is_disconnect):
         raise refusal from error
     _withhold_details(error, context.sqlalchemy_exception)

@@ -36,7 +36,7 @@ from project.db.connections import (
     take,
 )
 from project.db.models import Base
-from project.db.rules import refuse
+from project.db.rules import refuse, refusing
 from project.errors import Unavailable
 
 BEGIN = "BEGIN; "
@@ -81,7 +81,8 @@ class Unit:
         if self.bound is None:
             self.bound = Connection(engine, connection=self.pooled)
         if (connection := self._driver()) is not None and connection.first:
-            connection.cursor().execute(connection.first)
+            with refusing():
+                connection.cursor().execute(connection.first)
             connection.first = ""
         return self.bound
 
@@ -166,7 +167,7 @@ class Asking:
 
     def __exit__(self, _: Any, error: BaseException | None, __: Any) -> None:
         if self.connection.closed:
-            db.engine.dispose()  # whatever ended it has ended the others too, most likely
+            db.engine.dispose()  # as `translate` does
             if self.held is not None:
                 self.held.invalidate()
         if isinstance(error, psycopg2.Error):

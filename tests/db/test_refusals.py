@@ -235,6 +235,26 @@ def test_connections_that_threads_keep_cost_one_answer_at_most_as_well(
     assert sorted(answers) == [404, 404, 503]
 
 
+def test_what_the_session_finds_out_no_thread_has_to_find_out_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.app.extensions["limits"], "counter", None)  # which has its own
+
+    def ask() -> int:
+        return bench.client.get("/api/v1/samples/999999999").status_code
+
+    with ThreadPoolExecutor(1) as thread:
+        assert thread.submit(ask).result() == 404
+        assert bench.get(lambda: run("SELECT 1")).status_code == 200
+        with administration(bench.url) as do:
+            do(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        unavailable(bench.get(lambda: run("SELECT 1")))
+        assert thread.submit(ask).result() == 404
+
+
 def test_a_connection_cut_behind_the_back_of_a_statement_that_also_finds_out_who_acts_is_503(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
