@@ -27,8 +27,11 @@ format: .venv/development  ## write the code as the linter wants it
 fuzz: .venv/development  ## schemathesis for minutes instead of seconds
 	SCHEMATHESIS_EXAMPLES=300 $(PY) -m pytest tests/house/test_schemathesis.py
 
-soak: .venv/development  ## what takes too long for every day, such as two hundred kills: a quarter of an hour
+soak: .venv/development  ## kills, faults with other timings, traffic for SOAK_SECONDS=300: three quarters of an hour
 	$(PY) -m pytest -s tests/soak_*.py
+
+proxy: .venv/development  ## what slow clients do to others, with nginx in front and without
+	$(PY) -m tests.proxy
 
 scaffold: .venv/development  ## a dozen resources written by command, and all tests with them: half an hour
 	$(PY) -m pytest -s tests/scaffold/dozen.py
@@ -66,4 +69,4 @@ lock: .venv/development  ## renew the locks from their .in files
 	@$(INSTALL) requirements-dev.txt
 	@touch $@
 
-.PHONY: run test lint format fuzz soak scaffold bench bench-ledger bench-files projects lock
+.PHONY: run test lint format fuzz soak proxy scaffold bench bench-ledger bench-files projects lock

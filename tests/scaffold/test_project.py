@@ -108,6 +108,13 @@ def test_nothing_speaks_of_what_is_left_out(shop: Path) -> None:
     assert places == []
 
 
+def test_the_proxy_of_a_copy_is_whole_but_for_its_places(house: Path, shop: Path) -> None:
+    before, after = ((each / "deploy" / "nginx.conf").read_text() for each in (house, shop))
+    assert after.count("{") == after.count("}") == before.count("{") - 1
+    assert [line for line in after.splitlines() if line not in before.splitlines()] == []
+    assert "location / {" in after
+
+
 def test_the_code_of_what_stays_is_what_it_is_here(house: Path, shop: Path) -> None:
     """Only the table of contents, the first start, settings and the command itself name rooms."""
     naming = {*NAMING} | {file for traces in TRACES.values() for file, _ in traces.instead}

@@ -127,7 +127,8 @@ def _leave_out(draft: Path, rooms: Collection[str]) -> None:
     _edit(draft / ".env.example", lambda text: _lines(text, set_by))
     _edit(draft / "Makefile", lambda text: prose.makefile(text, idle))
     _edit(draft / "pyproject.toml", lambda text: prose.contracts(text, draft / "project"))
-    for path in (*draft.rglob("schemathesis.toml"), *draft.glob("deploy/*.yml")):
+    shortened = ("schemathesis.toml", "deploy/*.conf", "deploy/*.yml")
+    for path in (path for pattern in shortened for path in draft.rglob(pattern)):
         _edit(path, lambda text: prose.paragraphs(text, named))
     for path in draft.glob("deploy/*.json"):
         _edit(path, lambda text: prose.dashboard(text, named))
