@@ -33,8 +33,10 @@ def measure(seconds: float) -> dict[str, list[dict[str, Any]]]:
 
     Of a database without our tables nothing is known.
     """
-    answers = (
-        f"'{each.name}', (SELECT coalesce(json_agg(found), '[]') FROM ({each.question}) AS found)"
-        for each in GAUGES.values()
-    )
+    answers = (_answer(each) for each in GAUGES.values())
     return probe(f"SELECT json_build_object({', '.join(answers)})", seconds) or {}
+
+
+def _answer(gauge: Gauge) -> str:
+    rows = "SELECT coalesce(json_agg(found), '[]') FROM"
+    return f"'{gauge.name}', ({rows} ({gauge.question}) AS found)"  # questions are ours

@@ -25,7 +25,7 @@ READ = [
 ]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 HOUR = 3600
-PROBES = ("/healthz", "/readyz")  # who watches a process calls it by its address
+PROBES = ("/healthz", "/readyz", "/metrics")  # who watches a process calls it by its address
 
 
 class UnknownHost(Refused):
