@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
 from config import NAME
+from project import meters
 from project.db import db
 from project.errors import Invalid, Refusal, Unavailable
 from tests.conftest import administration, headers_of
@@ -126,12 +127,26 @@ def test_a_constraint_without_a_sentence_stays_a_bug(bench: Bench) -> None:
         db.session.rollback()
 
 
+def told(meter: str, **labels: str) -> float:
+    """What this process has counted so far."""
+    return meters.REGISTRY.get_sample_value(f"{NAME}_database_{meter}", labels) or 0.0
+
+
+@contextmanager
+def counted(kind: str, times: int = 1) -> Iterator[None]:
+    """What happens inside is counted as errors of this kind."""
+    before = told("errors_total", kind=kind)
+    yield
+    assert told("errors_total", kind=kind) - before == times
+
+
 def test_a_statement_that_takes_too_long_is_503(bench: Bench) -> None:
     def slow() -> None:
         run("SET LOCAL statement_timeout = 20")
         run("SELECT pg_sleep(5)")
 
-    unavailable(bench.post(slow), "busy")
+    with counted("timeout"):
+        unavailable(bench.post(slow), "busy")
 
 
 def test_a_lock_that_takes_too_long_is_503(bench: Bench) -> None:
@@ -151,11 +166,15 @@ def test_a_pool_without_a_free_connection_is_503(bench: Bench) -> None:
     with bench.app.app_context():
         pool: Any = db.engine.pool
         patience, pool._timeout = pool._timeout, 0.05
-        with ExitStack() as taken:
+        before = told("pool_connections_in_use", pool="requests")
+        with ExitStack() as taken, counted("pool_timeout", times=2):
             for _ in range(pool.size()):
                 taken.enter_context(db.engine.connect())
+            in_use = told("pool_connections_in_use", pool="requests") - before
+            assert in_use == pool.checkedout() == pool.size()
             for ask in (bench.get, bench.post):
                 unavailable(ask_elsewhere(bench, ask), "busy")
+        assert told("pool_connections_in_use", pool="requests") == before
         assert patience == 3
         pool._timeout = patience
     assert bench.get(lambda: run("SELECT 1")).status_code == 200

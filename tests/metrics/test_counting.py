@@ -14,10 +14,15 @@ from typing import Any
 
 import psutil
 import pytest
+from prometheus_client import generate_latest
 
 from config import NAME
+from project import meters
+from project.errors import Contended, Refused
+from project.http import problems
 from project.http.app import App
 from tests.conftest import cloned
+from tests.db.conftest import opened
 from tests.metrics.reading import Samples, grown, read, scrape, total
 from tests.samples.laboratory import Laboratory
 from tests.server import Server
@@ -164,7 +169,24 @@ def test_a_download_is_counted_when_it_begins_and_told_how_it_ended(counting: La
     assert grown(before, after, "downloads_total", outcome="whole") == 1
     assert grown(before, after, "downloads_total", outcome="cut_off") == 1
     assert grown(before, after, REQUESTS, route=path, status=200) == 2
+    assert counting.send("GET", SAMPLES)[0] == 200  # whose thread keeps a connection, of no pool
     until(lambda: total(scrape(counting), "database_pool_connections_in_use") == 0)
+
+
+def test_a_refusal_of_what_is_done_again_and_well_is_none(postgres: str, template: str) -> None:
+    tries = iter((True, False))
+
+    def work() -> None:
+        if next(tries):
+            problems.answer(Refused("The first time.", code="first_time"))
+            raise Contended
+
+    before = read(generate_latest(meters.REGISTRY).decode())
+    with opened(postgres, template) as bench:
+        assert bench.post(work).status_code == 200
+    after = read(generate_latest(meters.REGISTRY).decode())
+    assert grown(before, after, REQUESTS, route="/work", status=200) == 1
+    assert grown(before, after, "refusals_total", code="first_time") == 0
 
 
 def test_a_database_that_is_away_is_counted_and_told(tmp_path: Path) -> None:
