@@ -57,6 +57,7 @@ LONG = (
     "reservations/test_haste.py",
     "auth/test_login.py",
     "house/test_start.py",
+    "metrics/test_counting.py",
 )
 
 
