@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from alembic.script import ScriptDirectory
-from flask import current_app
 from flask.cli import with_appcontext
 
 from project.backup import service
@@ -14,6 +12,7 @@ from project.backup.archive import Manifest
 from project.commands import one_sentence
 from project.db import db
 from project.errors import Refused
+from project.health.service import revisions
 
 file = click.argument("path", metavar="FILE", type=click.Path(path_type=Path))
 
@@ -43,8 +42,7 @@ def restore(path: Path, replace: bool, yes: bool) -> None:
 
     The database has to be empty. FILE is code too: restore none that you do not trust.
     """
-    scripts = ScriptDirectory(current_app.extensions["migrate"].directory)
-    head, *older = (script.revision for script in scripts.walk_revisions())
+    head, *older = revisions()
     with one_sentence():
         manifest = service.examine(path, [head, *older], head)
         if replace and not yes:

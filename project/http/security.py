@@ -64,8 +64,8 @@ def admit(request: Request, config: Config) -> None:
 def protect(response: Response, request: Request, config: Config) -> Response:
     """Tell browsers and caches what they may do with it.
 
-    What is answered to somebody is theirs, so nobody stores it; the rest is asked for again each
-    time, by its ETag (RFC 9111, section 5.2.2).
+    What is answered to somebody is theirs, and a refusal is over when its cause is, so nobody
+    stores them; the rest is asked for again each time, by its ETag (RFC 9111, section 5.2.2).
     """
     headers = response.headers
     for name, value in ALWAYS.items():
@@ -74,6 +74,7 @@ def protect(response: Response, request: Request, config: Config) -> Response:
         headers["Strict-Transport-Security"] = f"max-age={seconds}"
     if config["CORS_ORIGINS"]:
         response.vary.add("Origin")
-    public = request.method in ("GET", "HEAD") and "HTTP_AUTHORIZATION" not in request.environ
+    reads = request.method in ("GET", "HEAD") and response.status_code < 400
+    public = reads and "HTTP_AUTHORIZATION" not in request.environ
     headers.setdefault("Cache-Control", "no-cache" if public else "no-store")
     return response

@@ -19,6 +19,7 @@ from werkzeug.test import TestResponse
 from config import NAME
 from project.auth.tokens import key_id
 from project.db import db
+from project.http.security import ALWAYS
 from project.sessions.models import Session
 from project.users.models import User
 from tests.auth.forge import ABSENT, HEADER, claims_of, encoded, forge, segment
@@ -286,6 +287,8 @@ def seen(answer: TestResponse) -> tuple[int, str, dict[str, str]]:
 
 
 WORDS = {
+    **ALWAYS,
+    "Cache-Control": "no-store",
     "Content-Type": "application/problem+json",
     "Content-Length": str(len(BODY)),
     "WWW-Authenticate": INVALID,
