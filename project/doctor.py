@@ -140,7 +140,7 @@ def of_server(settings: Settings) -> Iterator[Finding]:
             "What was acknowledged may be lost in a crash: fsync, full_page_writes and "
             "synchronous_commit must be on.",
         )
-    wanted = settings["WEB_CONCURRENCY"] * (2 * settings["THREADS"] + 2) + settings["THREADS"] + 6
+    wanted = settings["WEB_CONCURRENCY"] * (2 * settings["THREADS"] + 3) + settings["THREADS"] + 6
     if server.connections < wanted:
         yield Finding(
             "problem",

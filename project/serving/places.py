@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
 
 from gunicorn.http.message import Request
@@ -23,14 +23,14 @@ class Crowded(Exception):
     """No place became free in time."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Guest:
     """A request that has a place, or waits for one; a probe, which has no lane, needs none."""
 
     connection: Connection
     request: Request
     lane: str
-    since: float = field(default_factory=time.monotonic)
+    since: float = 0.0  # when it began to wait
 
 
 class Places:
@@ -54,6 +54,7 @@ class Places:
         with self._guard:
             if self._admit(guest):
                 return guest
+            guest.since = time.monotonic()
             self._queue.append(guest)
         return None
 
