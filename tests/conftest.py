@@ -43,6 +43,8 @@ FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300", "au
 # What takes long begins first, so that no worker is alone with it at the end.
 LONG = (
     "embedded/test_life.py",
+    "faults/test_postgres.py",
+    "faults/test_service.py",
     "house/test_schemathesis.py",
     "house/test_tutorial.py",
     "webhooks/test_kills.py",
