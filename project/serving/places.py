@@ -13,7 +13,8 @@ from gunicorn.http.message import Request
 from project.serving.connection import Connection
 
 PATIENCE = 3  # seconds that a request waits for a place, as long as for a connection of the pool
-PROBES = frozenset(["/healthz", "/readyz"])  # take no place: they tell that none is left
+# They take no place: they tell that none is left.
+PROBES = frozenset(["/healthz", "/readyz", "/metrics"])
 ITEM = re.compile(r".*?/[0-9]+(?=/|$)")  # the part of a path that names an item
 READS = frozenset(["GET", "HEAD"])
 LARGE = "a body that is still to come"

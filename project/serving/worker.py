@@ -31,6 +31,7 @@ ONCE = select.EPOLLIN | select.EPOLLONESHOT  # an event is one thread's, and arm
 TICK = 1.0  # seconds between two looks of the main thread, 0.1 while it stops
 COURTESY = 50e-6  # seconds, see `_accept`
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+END = b"\r\n\r\n"  # of a head
 PASSED = (errno.EAGAIN, errno.ECONNABORTED)  # another process was faster; the client gave up
 
 
@@ -315,6 +316,8 @@ class Worker(base.Worker):
             self.log.warning("Invalid request from ip=%s: %s, %s", ip, kind, request_id)
         else:
             self.log.error("Error handling request %s", request_id, exc_info=error)
+        if request is not None and request.method == "HEAD":
+            answer = answer[: answer.index(END) + len(END)]
         connection.send(answer)
 
     def _wait(self, connection: Connection) -> None:

@@ -97,12 +97,15 @@ def test_who_finds_no_thread_in_time_is_told_to_come_again(start: Start) -> None
         began = time.monotonic()
         for client in waiting:
             client.send(get("/", "X-Request-Id: mine"))
+        asking = stack.enter_context(Client(laboratory)).send(get("/").replace(b"GET", b"HEAD"))
         for client in waiting:
             status, headers, body = client.answer()
             assert PATIENCE < time.monotonic() - began < PATIENCE + 2
             assert (status, headers["Retry-After"], headers["X-Request-Id"]) == (503, "1", "mine")
             assert json.loads(body)["code"] == "busy"
             assert client.ended()
+        assert asking.answer(body=False)[0] == 503
+        assert asking.ended()
         for client in patient:
             client.send(get("/") * 2)
         assert {client.answer()[2] for client in slow} == {b"slept"}
