@@ -20,7 +20,7 @@ def create_app(config: Config, rooms: tuple[Room, ...] = ROOMS) -> App:
     """The application under these settings; nothing is asked of the database yet."""
     logs.init()
     if config.otel_exporter_otlp_endpoint is not None:
-        telemetry.begin(config.otel_exporter_otlp_endpoint)
+        telemetry.start(config.otel_exporter_otlp_endpoint)
     app = App(__name__)
     app.config.update({each.name.upper(): getattr(config, each.name) for each in fields(config)})
     if config.database_url is not None:

@@ -26,7 +26,7 @@ class Telemetry:
     tracer: Tracer | None = None
 
 
-def begin(endpoint: str) -> None:
+def start(endpoint: str) -> None:
     """Send spans to the collector at this address, from this process; once, after it was forked.
 
     Whatever else the library reads of the environment holds too: OTEL_SERVICE_NAME,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import pytest
@@ -194,7 +195,8 @@ def test_where_registration_is_closed_nobody_learns_who_has_an_account(
 
 
 def test_in_production_registration_is_closed_unless_it_is_opened() -> None:
-    given = {"APP_ENV": "production", "DATABASE_URL": "postgresql://x@h/d", "SECRET_KEY": "x" * 32}
+    key = secrets.token_hex(32)
+    given = {"APP_ENV": "production", "DATABASE_URL": "postgresql://x@h/d", "SECRET_KEY": key}
     assert Config.from_env(given).registration == "closed"
     assert Config.from_env({**given, "REGISTRATION": "open"}).registration == "open"
     assert Config.from_env({"SECRET_KEY": "x"}).registration == "open"

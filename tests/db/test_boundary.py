@@ -214,11 +214,16 @@ def test_connections_go_back_to_the_pool_whatever_happens(bench: Bench) -> None:
         assert pool.checkedout() == 0
 
 
+# What works on the whole database has a connection of its own, and no request.
+WHOLE = {"project/backup/service.py", "project/db/migrating.py", "project/db/whole.py"}
+
+
 def test_nobody_else_commits() -> None:
     """Nor rolls back, nor begins: `project/db/transactions.py` is the place."""
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno} {node.func.attr}"
         for path in sorted((ROOT / "project").rglob("*.py"))
+        if str(path.relative_to(ROOT)) not in WHOLE
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
         if node.func.attr in ("commit", "rollback", "begin", "begin_nested")
