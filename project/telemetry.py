@@ -29,7 +29,7 @@ class Telemetry:
 def start(endpoint: str) -> None:
     """Send spans to the collector at this address, from this process; once, after it was forked.
 
-    Whatever else the library reads of the environment holds too: OTEL_SERVICE_NAME,
+    Much of what the library reads of the environment holds too: OTEL_SERVICE_NAME,
     OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER …
     """
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter

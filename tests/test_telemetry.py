@@ -121,6 +121,9 @@ def collected(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[C
         named = {**token, "X-Request-Id": "mine", "traceparent": f"00-{TRACE}-{PARENT}-01"}
         asked = f"/api/v1/users/?q={'s3cret-words'}"
         assert server.call("GET", asked, headers=named)[0] == 200
+        let_go = {**token, "traceparent": f"00-{TRACE}-{PARENT}-00"}  # its caller keeps none
+        quiet = {"full_name": "Nobody keeps this"}
+        assert server.call("PATCH", "/api/v1/users/me", quiet, let_go)[0] == 200
         changed = server.call("PATCH", "/api/v1/users/me", {"bio": "s3cret-bio"}, token)
         assert changed[0] == 200
         assert server.call("GET", "/no/such/s3cret-path")[0] == 404

@@ -39,6 +39,8 @@ def _tell(response: Response) -> Response:
     from opentelemetry.trace import StatusCode
 
     span, rule = request.environ["telemetry.span"], request.url_rule
+    if not span.is_recording():  # its caller's is not kept, or it was not drawn
+        return response
     span.set_attribute("http.response.status_code", response.status_code)
     if rule is not None:
         route = meters.template(rule.rule)
