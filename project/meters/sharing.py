@@ -24,7 +24,8 @@ from project import meters
 
 PREFIX = f"{NAME}-metrics-"
 KINDS = ("counter", "histogram", "gauge_livesum")
-SIZE = 65_536  # bytes of a file at first; the library lets it grow
+SIZE = 1_048_576  # bytes of a file, written in advance: one that grows is not, on a full disk
+ALONE = -2  # the slot of a worker that has none
 YOUNG = 60  # seconds in which a folder may not be held yet
 
 
@@ -54,9 +55,20 @@ def begin(uid: int, gid: int) -> None:
 
 
 def place(worker: Any, others: Any) -> None:
-    """In the master, before a worker is forked: give it the first slot that is free."""
+    """In the master, before a worker is forked: give it the first slot that is free.
+
+    Where nothing can be written it gets none, and counts alone.
+    """
     taken = {other.slot for other in others}
     worker.slot = next(slot for slot in range(len(taken) + 1) if slot not in taken)
+    try:
+        _furnish(worker)
+    except OSError as error:
+        worker.log.warning("A worker counts alone: %s", error)
+        worker.slot = ALONE
+
+
+def _furnish(worker: Any) -> None:
     leave(worker)
     for kind in KINDS:  # by renaming, so that who reads meanwhile finds none, or a whole one
         file = _folder() / f"{kind}_{worker.slot}.db"
@@ -70,11 +82,14 @@ def place(worker: Any, others: Any) -> None:
 def enter(worker: Any) -> None:
     """In the worker: count in its slot from here on."""
     Shared.slot = worker.slot
+    if worker.slot == ALONE:
+        Shared.folder, values.ValueClass = None, values.MutexValue
 
 
 def leave(worker: Any) -> None:
     """In the master, when a worker has ended: what it measured is over, what it counted stays."""
-    mark_process_dead(worker.slot, str(_folder()))
+    if worker.slot != ALONE:
+        mark_process_dead(worker.slot, str(_folder()))
 
 
 def end() -> None:
@@ -84,7 +99,7 @@ def end() -> None:
 
 def collected() -> Any:
     """What all of us have counted, for the library to write out."""
-    if Shared.folder is None:
+    if Shared.folder is None or not Shared.folder.is_dir():  # it was tidied away
         return meters.REGISTRY
     registry = CollectorRegistry()
     MultiProcessCollector(registry, str(Shared.folder))
@@ -98,7 +113,7 @@ def _folder() -> Path:
 
 def _hold(folder: Path) -> int:
     """Lock it until all who have the descriptor have ended; raises OSError if others hold it."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

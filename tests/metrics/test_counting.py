@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import time
@@ -214,6 +215,21 @@ def test_a_master_removes_its_folder_and_what_killed_ones_left(tmp_path: Path) -
         assert len(there - {young.name, strange.name}) == 1
         assert left.name not in there
     assert {path.name for path in tmp_path.glob(f"{NAME}-*")} == {young.name, strange.name}
+
+
+def test_who_finds_no_place_to_count_together_counts_alone(tmp_path: Path) -> None:
+    nobody = "postgresql://x@127.0.0.1:1/x"
+    settings = {"TMPDIR": str(tmp_path), "WEB_CONCURRENCY": "1"}
+    with Laboratory(nobody, tmp_path, "s" * 32, **settings) as server:
+        [folder] = tmp_path.glob(f"{NAME}-metrics-*")
+        shutil.rmtree(folder)
+        assert scrape(server)
+        [old] = pids(server)
+        os.kill(old, signal.SIGKILL)
+        until(lambda: len(pids(server)) == 1 and old not in pids(server))
+        assert server.call("GET", SAMPLES)[0] == 503
+        assert total(scrape(server), REQUESTS, route=SAMPLES, status=503) == 1
+        assert "A worker counts alone" in server.log.read_text()
 
 
 def test_one_process_counts_without_files(app: App) -> None:
