@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import Flask, Request, Response
 from flask.config import Config
 from flask_cors import CORS
@@ -25,7 +27,8 @@ READ = [
 ]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 HOUR = 3600
-PROBES = ("/healthz", "/readyz", "/metrics")  # who watches a process calls it by its address
+# Who watches a process calls it by its address, and does not wait.
+PROBES = frozenset(["/healthz", "/readyz", "/metrics"])
 
 
 class UnknownHost(Refused):
@@ -40,7 +43,7 @@ def init_app(app: Flask) -> None:
     if origins := app.config["CORS_ORIGINS"]:
         CORS(
             app,
-            origins=list(origins),
+            origins="*" if origins == ("*",) else [exactly(origin) for origin in origins],
             supports_credentials=app.config["CORS_CREDENTIALS"],
             methods=METHODS,
             allow_headers=SENT,
@@ -52,10 +55,17 @@ def init_app(app: Flask) -> None:
         )
 
 
+def exactly(origin: str) -> re.Pattern[str]:
+    """What the library compares letter by letter: of a text it would ignore the case, or take it
+    for an expression.
+    """
+    return re.compile(re.escape(origin) + r"\Z")
+
+
 def admit(request: Request, config: Config) -> None:
     """Raise UnknownHost unless it is called by a name of ours, where those are set."""
     trusted = config["TRUSTED_HOSTS"]
-    if not trusted or request.path.startswith(PROBES):
+    if not trusted or request.path.rstrip("/") in PROBES:
         return
     if not host_is_trusted(request.environ.get("HTTP_HOST", "").lower(), trusted):
         raise UnknownHost

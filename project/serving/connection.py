@@ -74,6 +74,15 @@ class Connection:
                 raise Gone
             left = left[sent:]
 
+    def offer(self, data: bytes) -> None:
+        """The same if the kernel takes it at once; raises Gone otherwise."""
+        try:
+            taken = self.sock.send(data, socket.MSG_DONTWAIT)
+        except OSError as error:
+            raise Gone from error
+        if taken < len(data):
+            raise Gone
+
     def next(self, data: bytes = b"") -> Request | None:
         """The request that is whole with these bytes, if one is; raises ParseException."""
         held = self.reader.hold(data)

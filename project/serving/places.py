@@ -10,13 +10,12 @@ from threading import Lock
 
 from gunicorn.http.message import Request
 
+from project.http.security import PROBES
 from project.serving.connection import Connection
 
 PATIENCE = 3  # seconds that a request waits for a place, as long as for a connection of the pool
-# They take no place: they tell that none is left.
-PROBES = frozenset(["/healthz", "/readyz", "/metrics"])
 ITEM = re.compile(r".*?/[0-9]+(?=/|$)")  # the part of a path that names an item
-READS = frozenset(["GET", "HEAD"])
+READS = frozenset(["GET", "HEAD", "OPTIONS"])
 LARGE = "a body that is still to come"
 
 
@@ -99,8 +98,8 @@ class Places:
 
 
 def _lane(connection: Connection, request: Request) -> str:
-    path: str = request.path or ""
-    if path in PROBES:
+    path = (request.path or "").rstrip("/")
+    if path in PROBES:  # they take no place, and tell that none is left
         return ""
     if not connection.small:
         return LARGE

@@ -94,8 +94,9 @@ class Worker(base.Worker):
         listeners, self.listeners = self.listeners, {}
         for fd, (listener, name) in listeners.items():
             self.epoll.unregister(fd)
+            until = time.monotonic() + LINGER
             with suppress(OSError):  # nobody is left
-                while True:
+                while time.monotonic() < until:
                     self._wait(self._meet(listener, name))
             listener.close()
         self.stopping = time.monotonic() + LINGER
@@ -220,6 +221,7 @@ class Worker(base.Worker):
             raise Gone
         if data is None or connection.leaving:
             return True
+        request = None
         try:
             request = guest.request if guest else connection.next(data)
             while request is not None:
@@ -238,7 +240,7 @@ class Worker(base.Worker):
         except Gone:
             raise
         except (Exception, SystemExit) as error:
-            self._refuse(connection, error)
+            self._refuse(connection, error, request)
         connection.leave()
         return True
 
@@ -300,7 +302,7 @@ class Worker(base.Worker):
             self._ring()
 
     def _refuse(
-        self, connection: Connection, error: BaseException, request: Request | None = None
+        self, connection: Connection, error: BaseException, request: Request | None
     ) -> None:
         """Answer what is no request, finds no place, or broke the application before it answered.
 
@@ -318,7 +320,10 @@ class Worker(base.Worker):
             self.log.error("Error handling request %s", request_id, exc_info=error)
         if request is not None and request.method == "HEAD":
             answer = answer[: answer.index(END) + len(END)]
-        connection.send(answer)
+        if status == 503:  # by the main thread, which may wait for nobody
+            connection.offer(answer)
+        else:
+            connection.send(answer)
 
     def _wait(self, connection: Connection) -> None:
         """Give a connection back: whichever thread the kernel wakes for it has it next."""

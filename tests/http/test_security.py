@@ -72,7 +72,8 @@ def test_the_pages_of_others_may_not_call(app: App) -> None:
         "https://evilshop.example",
         "http://shop.example",
         "https://shop.example:8443",
-        "https://SHOP.example.",
+        "https://SHOP.example",
+        "https://shop.example.",
         "https://shopXexample",
         "null",
         "",
@@ -110,6 +111,13 @@ def test_any_page_may_call_where_that_is_set_but_without_credentials(under: Any)
         "/healthz", headers={"Origin": PAGE}
     )
     assert answer.headers["Access-Control-Allow-Credentials"] == "true"
+
+
+def test_an_origin_that_is_an_address_is_no_expression(under: Any) -> None:
+    client = under(cors_origins=("http://[::1]:3000",))
+    assert allowed(client, "http://[::1]:3000") == "http://[::1]:3000"
+    assert allowed(client, "http://1:3000") is None
+    assert allowed(client, "http://[::1]:30001") is None
 
 
 @pytest.mark.parametrize(

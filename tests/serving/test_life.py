@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +18,9 @@ from threading import Event
 import psutil
 import pytest
 
+from config import ROOT
 from tests.serving.client import Client, Laboratory, get, workers
-from tests.serving.conftest import Start
+from tests.serving.conftest import NOBODY, Start
 
 
 def ended(pids: set[int], seconds: float = 30) -> None:
@@ -205,3 +209,42 @@ def test_a_server_that_nobody_asks_sleeps_and_wakes_at_once(start: Start) -> Non
 def test_it_says_that_it_speaks_no_tls(start: Start) -> None:
     with pytest.raises(AssertionError, match="speaks no TLS"), start("--certfile README.md"):
         pass
+
+
+# What systemd does for a socket unit: see sd_listen_fds(3).
+HANDED = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.executable, [sys.executable, "-m", "gunicorn", sys.argv[2]])
+"""
+
+
+def test_a_restart_loses_nobody_where_the_socket_stays(tmp_path: Path) -> None:
+    laboratory = Laboratory(NOBODY, tmp_path, "s" * 32)
+    with socket.create_server(("127.0.0.1", laboratory.port), backlog=64) as handed:
+        command = [sys.executable, "-c", HANDED, str(handed.fileno()), laboratory.application]
+
+        @contextmanager
+        def served() -> Iterator[None]:
+            process = subprocess.Popen(
+                command, cwd=ROOT, env=laboratory.environment, pass_fds=[handed.fileno()]
+            )
+            try:
+                with Client(laboratory) as client:
+                    assert client.get("/")[2] == b"here"
+                yield
+            finally:
+                process.send_signal(signal.SIGTERM)
+                process.wait(30)
+
+        with ExitStack() as clients:
+            with served():
+                wrong = clients.enter_context(load(laboratory))
+                time.sleep(1)
+            with served():
+                time.sleep(1)
+            with served():
+                time.sleep(1)
+                clients.close()
+        assert wrong == []

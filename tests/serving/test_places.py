@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from project.serving import places
 from project.serving.places import Guest, Places
 
@@ -52,6 +54,15 @@ def test_large_bodies_leave_a_place_wherever_they_go() -> None:
         assert enter(found, path, "POST", small=False) is not None
     assert enter(found, "/c", "POST", small=False) is None
     assert enter(found, "/c") is not None
+
+
+@pytest.mark.parametrize("other", ["/things/", "/things"])
+def test_an_address_is_one_however_it_ends(other: str) -> None:
+    found = Places(3)
+    for path in ("/things", "/things/"):
+        assert enter(found, path) is not None
+    assert enter(found, other) is None
+    assert enter(found, "/healthz/") is not None
 
 
 def test_who_waits_does_not_stand_in_the_way_of_another() -> None:
