@@ -7,7 +7,7 @@ INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --require-ha
 run: .venv/runtime  ## serve on PORT, with a database and a worker
 	@$(PY) -m flask db upgrade
 	@$(PY) -m flask welcome
-	@$(PY) -m flask worker --parent $$$$ & exec $(PY) -m gunicorn wsgi:app
+	@$(PY) -m flask worker --parent $$$$ & exec env -u BIND $(PY) -m gunicorn wsgi:app
 
 test: lint  ## everything: format, lint, types, import contracts, safety, migrations, tests
 	$(PY) -m pytest -n 4 --dist loadfile --no-loadscope-reorder

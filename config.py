@@ -166,6 +166,8 @@ def _database_url(name: str, given: str) -> str:
         possible = False
     if not possible:
         raise ConfigError(f"{name} is not a URL such as postgresql://user@host/name.")
+    if "options" in url.query or ("host" in url.query and not isinstance(url.query["host"], str)):
+        raise ConfigError(f"{name} must name one host, and no options: what is set is set here.")
     if url.drivername not in ("postgres", "postgresql", "postgresql+psycopg2"):
         raise ConfigError(f"{name} must begin with postgresql:// and name a PostgreSQL.")
     return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
@@ -240,16 +242,15 @@ def _networks(name: str, given: str) -> tuple[IPv4Network | IPv6Network, ...]:
 
 
 def _bind(name: str, given: str) -> str:
-    if not re.fullmatch(r"unix:/.+|([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}", given):
-        raise ConfigError(f"{name} must be such as 0.0.0.0:8000 or unix:/run/web.sock.")
+    found = re.fullmatch(r"unix:/.+|(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", given)
+    if not found or int(found[1] or 0) > 65_535:
+        raise ConfigError(f"{name} must be such as 0.0.0.0:8000 or unix:/run/app/web.sock.")
     return given
 
 
 def _hosts(name: str, given: str) -> tuple[str, ...]:
     hosts = tuple(host.lower() for host in _texts(name, given))
-    if not all(
-        re.fullmatch(r"\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]", host) for host in hosts
-    ):
+    if not all(re.fullmatch(r"\.?[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", host) for host in hosts):
         raise ConfigError(
             f"{name} must be names such as shop.example, or .shop.example with all below it."
         )
@@ -337,7 +338,7 @@ READERS: dict[str, Reader] = {
     "threads": _number(256),
     "worker_connections": _number(100_000),
     "keep_alive": _number(3600, least=0),
-    "timeout": _number(3600),
+    "timeout": _number(3600, least=5),
     "graceful_timeout": _number(3600),
     "trusted_proxies": _networks,
     "trusted_hosts": _hosts,

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import resource
 import select
 import signal
 import sys
@@ -35,7 +36,14 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """A malformed request is logged without what it said: it may hold a token."""
+    """A malformed request is logged without what it said: it may hold a token.
+
+    And there are as many open files as connections want, if the system lets us.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (max(soft, min(hard, worker_connections + 100)), hard)
+    )
     logging.getLogger("gunicorn.error").addFilter(without_content)
     try:
         sharing.begin(server.cfg.uid, server.cfg.gid)
@@ -65,7 +73,7 @@ def on_exit(_: object) -> None:
 
 def without_content(record: logging.LogRecord) -> bool:
     """gunicorn's own sentence about a request, cut before it quotes."""
-    record.msg = re.sub(r"(?s)(Invalid request from ip=[^:]*: [\w ]+).*", r"\1", str(record.msg))
+    record.msg = re.sub(r"(?s)(Invalid request from ip=\S*: [\w ]+).*", r"\1", str(record.msg))
     return True
 
 

@@ -103,11 +103,13 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("warning", "Requests for any host are answered: TRUSTED_HOSTS names ours.")
     if settings["CORS_ORIGINS"] == ("*",):
         yield Finding("warning", "The pages of any origin may call the API: CORS_ORIGINS is *.")
-    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if settings["THREADS"] == 1:
+        yield Finding("warning", "A request that is held up holds up its process: THREADS is 1.")
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # as far as the server raises it
     if files < (wanted := settings["WORKER_CONNECTIONS"] + 100):
         yield Finding(
             "problem",
-            f"A process may open {files:,} files and needs {wanted:,}: raise ulimit -n, or lower "
+            f"A process may open {files:,} files and needs {wanted:,}: raise ulimit -Hn, or lower "
             "WORKER_CONNECTIONS.",
         )
 

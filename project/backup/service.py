@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -46,6 +47,7 @@ SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') OR EXISTS (
     AND (rolsuper OR (trusted AND has_database_privilege(current_database(), 'CREATE')))
 )
 """
+ONE_NAME = (errno.EPERM, errno.ENOTSUP)  # of file systems where a file has but one, such as FAT
 BEGIN = "BEGIN;\nSET LOCAL lock_timeout = '10s';\n"  # nobody should be here, but who knows
 CLEAR = """
 SET LOCAL client_min_messages = warning;
@@ -189,6 +191,10 @@ def _name(draft: Path, path: Path) -> None:
         os.link(draft, path)  # where a rename would replace
     except FileExistsError:
         raise _exists(path) from None
+    except OSError as error:
+        if error.errno not in ONE_NAME:
+            raise
+        draft.rename(path)  # it was not there when this began
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
