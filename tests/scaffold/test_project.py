@@ -15,7 +15,14 @@ import pytest
 
 from config import NAME, ROOT, TITLE
 from project.scaffold.projects.copying import NAMING
-from project.scaffold.projects.rooms import BASICS, TRACES, needing, optional, words
+from project.scaffold.projects.rooms import (
+    BASICS,
+    TRACES,
+    needing,
+    optional,
+    referring,
+    words,
+)
 from tests.conftest import SECRET, administration, at
 from tests.tables import SCHEMA, asked
 
@@ -23,7 +30,9 @@ AWAY = (".venv", ".git", "instance", "node_modules", ".hypothesis", ".*_cache", 
 OTHER, CALLED = ("Corner Shop", "corner_shop") if TITLE != "Corner Shop" else ("Bakery", "bakery")
 FIRST = "moorkcots"[::-1]  # what the first of all is called
 ROOMS = optional(ROOT / "project")
-CHOSEN: list[str] = ["posts", "products"]  # and whoever needs one of them
+CHOSEN: list[str] = ["posts", "products"]  # and whoever needs one of them, or refers to one
+while REFERRING := referring(ROOT / "project", {*CHOSEN, *needing(ROOT / "project", CHOSEN)}):
+    CHOSEN += sorted(REFERRING)
 COMMAND = [sys.executable, "-m", "flask", "new", "project"]
 TOLD = """
 import json, sys

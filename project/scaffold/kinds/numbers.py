@@ -10,6 +10,8 @@ from project.db import INT4, INT8
 from project.http.fields.numbers import greatest
 from project.scaffold.kinds.field import RANGE, Field, literal
 
+PLENTY = 1000  # numbers, for all rows of a test run
+
 
 class Integer(Field):
     """A whole number of four bytes."""
@@ -44,6 +46,8 @@ class Integer(Field):
 
     @property
     def numbered(self) -> str:
+        if self.high - self.example >= PLENTY:  # beyond the example, which is somebody's too
+            return f"{self.example} + number"
         return "number" if self.low <= 1 else f"{self.low} + number"
 
     @property

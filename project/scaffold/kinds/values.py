@@ -29,7 +29,7 @@ class Date(Field):
     of_database = "Date"
     parts = ["Date"]
     example = "2026-11-22"
-    numbered = 'f"{2000 + number}-11-22"'
+    numbered = 'f"{2000 + number}-11-23"'
     wrong = '"2026-02-30"', "invalid"
     other = {"_min": '"9999-12-31"', "_max": '"0001-01-01"'}
 
@@ -42,7 +42,7 @@ class Datetime(Field):
     of_database = "TIMESTAMP(timezone=True)"
     parts = ["Timestamp"]
     example = "2026-11-22T08:51:36.773621Z"
-    numbered = 'f"{2000 + number}-11-22T08:51:36.773621Z"'
+    numbered = 'f"{2000 + number}-11-23T08:51:36.773621Z"'
     wrong = '"2026-11-22"', "invalid"
     other = {"_min": '"9999-12-31T00:00:00Z"', "_max": '"0001-01-01T00:00:00Z"'}
 
