@@ -33,7 +33,6 @@ SELECT current_setting('server_version_num')::int / 10000 AS version,
     current_setting('max_connections')::int
         - current_setting('superuser_reserved_connections')::int AS connections,
     (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) AS almighty,
-    EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm') AS trigrams,
     abs(extract(epoch FROM clock_timestamp() - to_timestamp(:now))) AS skew
 FROM pg_database WHERE datname = current_database()
 """
@@ -152,10 +151,6 @@ def of_server(settings: Settings) -> Iterator[Finding]:
     if server.almighty and settings["DATABASE_URL"] is not None:
         yield Finding(
             "warning", "DATABASE_URL's role is a superuser: an owner of the database is enough."
-        )
-    if not server.trigrams:
-        yield Finding(
-            "warning", "Search has no trigram index: pg_trgm must be there before flask db upgrade."
         )
     if server.skew > CLOCKS:
         yield Finding(
