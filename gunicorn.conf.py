@@ -41,9 +41,10 @@ def on_starting(server: Any) -> None:
     And there are as many open files as connections want, if the system lets us.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(
-        resource.RLIMIT_NOFILE, (max(soft, min(hard, worker_connections + 100)), hard)
-    )
+    wanted = worker_connections + 100
+    if resource.RLIM_INFINITY != soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     logging.getLogger("gunicorn.error").addFilter(without_content)
     try:
         sharing.begin(server.cfg.uid, server.cfg.gid)

@@ -105,7 +105,7 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
     if settings["THREADS"] == 1:
         yield Finding("warning", "A request that is held up holds up its process: THREADS is 1.")
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # as far as the server raises it
-    if files < (wanted := settings["WORKER_CONNECTIONS"] + 100):
+    if resource.RLIM_INFINITY != files < (wanted := settings["WORKER_CONNECTIONS"] + 100):
         yield Finding(
             "problem",
             f"A process may open {files:,} files and needs {wanted:,}: raise ulimit -Hn, or lower "
