@@ -16,6 +16,7 @@ from project import create_app
 from project.db import db
 from project.http.app import App
 from tests.conftest import SECRET, administration, at
+from tests.revisions import before, revision
 
 OPENINGS = """
 SELECT name, quantity, balance_after, kind, reason, actor_id, stock_movements.created_at::date::text
@@ -69,21 +70,21 @@ def test_migrations_go_up_and_down_and_up_again() -> None:
 @pytest.mark.usefixtures("bare")
 def test_stock_that_was_there_before_the_ledger_is_its_opening() -> None:
     """And what has none gets no line; the way back forgets the ledger, and keeps the stock."""
-    upgrade(revision="0004")
+    upgrade(revision=before("stock_movements"))
     product = "INSERT INTO products (name, price, stock, is_active, created_at) VALUES "
     old = "timestamptz '2020-02-29 12:00+00'"
     with db.engine.begin() as connection:
         for name, stock in (("Lamp", 5), ("Desk", 0), ("Bed", 2**31 - 1)):
             connection.execute(text(f"{product} ('{name}', 1, {stock}, {stock != 5}, {old})"))
     for _ in range(2):
-        upgrade(revision="0005")
+        upgrade(revision=revision("stock_movements"))
         with db.engine.connect() as connection:
             lines = connection.execute(text(OPENINGS)).all()
         assert [tuple(line) for line in lines] == [
             ("Lamp", 5, 5, "opening", "Stock before the ledger began", None, "2020-02-29"),
             ("Bed", 2**31 - 1, 2**31 - 1, *lines[0][3:]),
         ]
-        downgrade(revision="0004")
+        downgrade(revision=before("stock_movements"))
         assert "stock_movements" not in inspect(db.engine).get_table_names()
         with db.engine.connect() as connection:
             assert connection.scalar(text("SELECT sum(stock) FROM products")) == 2**31 + 4
@@ -92,12 +93,12 @@ def test_stock_that_was_there_before_the_ledger_is_its_opening() -> None:
 @pytest.mark.usefixtures("bare")
 def test_a_description_that_was_empty_is_none() -> None:
     """A cell of a file cannot tell the two apart."""
-    upgrade(revision="0011")
+    upgrade(revision=before("uploads"))
     product = "INSERT INTO products (name, price, description) VALUES"
     told = text("SELECT description FROM products ORDER BY id")
     with db.engine.begin() as connection:
         connection.execute(text(f"{product} ('Lamp', 1, ''), ('Desk', 1, ' '), ('Bed', 1, NULL)"))
-    upgrade(revision="0012")
+    upgrade(revision=revision("uploads"))
     with db.engine.connect() as connection:
         assert connection.scalars(told).all() == [None, " ", None]
 
@@ -108,15 +109,15 @@ def test_products_that_were_there_before_the_counts_are_counted() -> None:
     counts = text("SELECT sum(total), sum(active) FROM product_counts")
     product = text("INSERT INTO products (name, price, is_active) VALUES (:name, 1, :active)")
     for round in range(2):
-        upgrade(revision="0012")
+        upgrade(revision=before("product_counts"))
         with db.engine.begin() as connection:
             for name in "Lamp", "Desk", "Bed":
                 values = {"name": f"{name} {round}", "active": name != "Bed"}
                 connection.execute(product, values)
-        upgrade(revision="0013")
+        upgrade(revision=revision("product_counts"))
         with db.engine.begin() as connection:
             assert connection.execute(counts).one() == (3 + 3 * round, 2 + 2 * round)
-        downgrade(revision="0012")
+        downgrade(revision=before("product_counts"))
 
 
 SEARCHED = [("products", "name"), ("posts", "title"), ("posts", "content")]

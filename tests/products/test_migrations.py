@@ -13,8 +13,9 @@ from project.db import db
 from tests.backup.terminal import Terminal, database
 from tests.conftest import SECRET
 from tests.products.traffic import OTHERS, WRONG, Traffic, fill, passing
+from tests.revisions import revision
 
-FIRST = "0009"  # the ledger is there, and all that has been changed since is not yet
+FIRST = revision("events")  # the ledger is there, and all that has been changed since is not yet
 PATIENCE = 10  # seconds: five times as long as a lock is waited for, since machines are busy
 
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-FLOOR = r"([a-z]+(?: \| [a-z]+)+) {2,}"  # of a list of who stands above whom
-COLUMN = 42  # where it says what they are
+FLOORS = r"[a-z]+(?: \| [a-z]+)+ {2,}"  # a line of a list of who stands above whom
+FLOOR = r"([a-z]+(?: \| [a-z]+)*) {2,}"  # one of that list, where one may stand alone
+COLUMN = 40  # where a line says what they are, but for the blanks
 
 
 def markdown(text: str, words: re.Pattern[str]) -> str:
@@ -47,7 +48,7 @@ def _block(block: str, words: re.Pattern[str]) -> str:
     if not words.search(block):
         return block
     lines = block.split("\n")
-    if block.startswith("```") and any(re.match(FLOOR, line) for line in lines):
+    if block.startswith("```") and any(re.match(FLOORS, line) for line in lines):
         rest = [_floor(line, words) for line in lines[1:-1]]
         return "\n".join([lines[0], *filter(None, rest), lines[-1]])
     if block.startswith("```sh"):
@@ -68,7 +69,7 @@ def _floor(line: str, words: re.Pattern[str]) -> str:
     if floor is None or not words.search(line):
         return line
     names = [name for name in floor[1].split(" | ") if not words.search(name)]
-    return f"{' | '.join(names):<{COLUMN}}{line[floor.end() :]}" if names else ""
+    return f"{' | '.join(names):<{COLUMN}}  {line[floor.end() :]}" if names else ""
 
 
 def _bare(block: str, after: str) -> bool:
