@@ -6,8 +6,8 @@ from config import ROOT
 
 
 def revision(name: str) -> str:
-    """The number of a migration."""
-    [file] = (ROOT / "migrations" / "versions").glob(f"[0-9]*_{name}.py")
+    """The number of the migration whose name begins so."""
+    [file] = (ROOT / "migrations" / "versions").glob(f"[0-9]*_{name}*.py")
     return file.name.partition("_")[0]
 
 
