@@ -159,7 +159,7 @@ def all_of(model: Any) -> tuple[Select[Any], list[Any]]:
 
 def test_every_item_is_written_as_its_schema_would(app: App, everything: None) -> None:
     views = written(app, "Lookup")
-    assert len(views) >= 2
+    assert "products.get_product" in views
     for endpoint, (model, schema) in views.items():
         _, rows = all_of(model)
         assert rows, endpoint
@@ -174,7 +174,7 @@ def test_every_item_is_written_as_its_schema_would(app: App, everything: None) -
 @pytest.mark.parametrize("limit", [2, 100])
 def test_every_page_is_written_as_its_schema_would(app: App, everything: None, limit: int) -> None:
     views = written(app, "Select")
-    assert len(views) >= 2
+    assert "products.list_products" in views
     for endpoint, (model, schema) in views.items():
         found, rows = all_of(model)
         assert rows, endpoint

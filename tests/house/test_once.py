@@ -61,7 +61,7 @@ def test_a_valid_call_that_comes_again_is_answered_again_and_changes_nothing(
     world: World, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tried = [name for name, operation in world.operations.items() if takes_key(operation)]
-    assert len(tried) > 10
+    assert len(tried) >= 10
     for name in tried:
         with world.forgotten():
             before = world.state()
