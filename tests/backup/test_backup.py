@@ -118,7 +118,7 @@ def test_a_file_that_comes_meanwhile_stays_too(
     source: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "bin" / "there"
-    script = f'echo "something else" > {path}; exec {find()}/pg_dump "$@"'
+    script = f'echo "something else" > {path}; exec "{find()}/pg_dump" "$@"'
     monkeypatch.setenv(*programs(tmp_path / "bin", find(), pg_dump=script))
     assert "a backup replaces nothing" in source.refused("backup", path)
     assert path.read_text() == "something else\n"
@@ -145,7 +145,7 @@ FAILS: list[tuple[str, str]] = [
     (f'echo "pg_dump: {SILENT}" >&2; kill -9 $$', f"pg_dump has failed: pg_dump: {SILENT}."),
     ("exit 3", "pg_dump has failed: nothing."),
 ]
-VERSION = '[ "$1" = --version ] && exec {real}/pg_dump "$@"\n'
+VERSION = '[ "$1" = --version ] && exec "{real}/pg_dump" "$@"\n'
 
 
 @pytest.mark.parametrize(("script", "said"), FAILS)
@@ -163,7 +163,7 @@ def test_a_dump_that_cannot_be_read_back_is_none(
     source: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It says that it has done it, and the disk has lost the end."""
-    script = VERSION.format(real=find()) + f'{find()}/pg_dump "$@"; truncate -s 5000 "${{2#*=}}"'
+    script = VERSION.format(real=find()) + f'"{find()}/pg_dump" "$@"; truncate -s 5000 "${{2#*=}}"'
     monkeypatch.setenv(*programs(tmp_path / "bin", find(), pg_dump=script))
     (tmp_path / "here").mkdir()
     assert "pg_restore has failed: " in source.refused("backup", tmp_path / "here" / "file")
@@ -173,7 +173,7 @@ def test_a_dump_that_cannot_be_read_back_is_none(
 def test_a_dump_without_some_rows_is_none(
     source: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = f'exec {find()}/pg_dump "$@" --exclude-table-data=samples'
+    script = f'exec "{find()}/pg_dump" "$@" --exclude-table-data=samples'
     monkeypatch.setenv(*programs(tmp_path / "bin", find(), pg_dump=script))
     said = source.refused("backup", tmp_path / "bin" / "file")
     assert said == "The dump has other rows than the database in public.samples."
@@ -191,7 +191,7 @@ def test_no_argument_of_a_program_is_the_password(
 ) -> None:
     told = tmp_path / "told"
     tell = f'echo "$0 $@" >> {told}; echo "password: $PGPASSWORD" >> {told}.password'
-    scripts = {name: f'{tell}; exec {find()}/{name} "$@"' for name in ("pg_dump", "psql")}
+    scripts = {name: f'{tell}; exec "{find()}/{name}" "$@"' for name in ("pg_dump", "psql")}
     monkeypatch.setenv(*programs(tmp_path / "bin", find(), **scripts))
     with_password = [Terminal(secret(each.url)) for each in (source, empty)]
     with_password[0].done("backup", tmp_path / "file")

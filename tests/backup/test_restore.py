@@ -78,9 +78,9 @@ def test_what_fails_in_the_end_has_not_begun(source: Terminal, kept: Path, tmp_p
 
 
 HALF = """
-[ "$1" = --version ] && exec {real}/pg_restore "$@"
-case "$*" in *--list*) exec {real}/pg_restore "$@";; esac
-{real}/pg_restore "$@" | head -c 200000
+[ "$1" = --version ] && exec "{real}/pg_restore" "$@"
+case "$*" in *--list*) exec "{real}/pg_restore" "$@";; esac
+"{real}/pg_restore" "$@" | head -c 200000
 echo "pg_restore: error: could not read from input file: Input/output error" >&2
 exit 1
 """
