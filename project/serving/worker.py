@@ -12,26 +12,19 @@ import select
 import socket
 import time
 from contextlib import suppress
-from datetime import datetime
 from math import inf, sqrt
 from threading import Thread
 from typing import Any
 
-from gunicorn.http import wsgi
-from gunicorn.http.message import Request
-from gunicorn.workers import base
-
-from project.serving.answer import Answer
+from project.serving.answering import Answering
 from project.serving.connection import LINGER, Connection, Gone
 from project.serving.places import Crowded, Guest, Places
-from project.serving.refusals import refusal
 from project.serving.turn import Turn
 
 ONCE = select.EPOLLIN | select.EPOLLONESHOT  # an event is one thread's, and armed again by it
 TICK = 1.0  # seconds between two looks of the main thread, 0.1 while it stops
 COURTESY = 50e-6  # seconds, see `_accept`
 EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-END = b"\r\n\r\n"  # of a head
 PASSED = (errno.EAGAIN, errno.ECONNABORTED)  # another process was faster; the client gave up
 
 
@@ -46,7 +39,7 @@ class Settings:
         return getattr(self._cfg, name)
 
 
-class Worker(base.Worker):
+class Worker(Answering):
     """Who takes a connection out of `waiting` has it, alone; an event is but a hint to try.
 
     So an event that is late, when its connection was closed for its age and another has its
@@ -136,11 +129,6 @@ class Worker(base.Worker):
         idle.sort(key=lambda connection: connection.deadline)
         for connection in idle[: max(1, self.cfg.worker_connections // 10)]:
             connection.deadline = 0.0
-
-    def _ring(self) -> None:
-        """Have the main thread look now."""
-        with suppress(BlockingIOError):  # then it was told more often than it can read
-            os.write(self.PIPE[1], b".")
 
     def _work(self) -> None:
         """What a request thread does; one that breaks takes the worker along, and gets another."""
@@ -254,76 +242,6 @@ class Worker(base.Worker):
             self._close(connection)
         else:
             self._wait(connection)
-
-    def _answer(self, connection: Connection, request: Request) -> bool:
-        """Let the application answer; returns whether another request may follow."""
-        began, response, environ = datetime.now(), None, {}
-        try:
-            self.cfg.pre_request(self, request)
-            response, environ = wsgi.create(
-                request,
-                connection.sock,
-                connection.peer,
-                connection.name,
-                self.cfg,
-                Answer,
-                (connection,),
-            )
-            environ["wsgi.multithread"] = True
-            self._count()
-            pieces = self.wsgi(environ, response.start_response)
-            if not self.alive or not self.cfg.keepalive:
-                response.force_close()
-            try:
-                for piece in pieces:
-                    response.write(piece)
-                response.close()
-            finally:
-                self.log.access(response, request, environ, datetime.now() - began)
-                if hasattr(pieces, "close"):
-                    pieces.close()
-        except (Exception, SystemExit) as error:
-            if response is None or not response.left or isinstance(error, Gone):
-                raise
-            self.log.exception("An answer broke off")
-            raise Gone from error
-        finally:
-            self.cfg.post_request(self, request, environ, response)
-        if response.should_close():
-            return False
-        connection.skip(request)
-        return True
-
-    def _count(self) -> None:
-        self.nr += 1
-        if self.nr >= self.max_requests and self.alive:
-            self.log.info("Autorestarting worker after current request.")
-            self.alive = False
-            self._ring()
-
-    def _refuse(
-        self, connection: Connection, error: BaseException, request: Request | None
-    ) -> None:
-        """Answer what is no request, finds no place, or broke the application before it answered.
-
-        request: the one refused, if it is one: its id is kept.
-        """
-        sent = dict(request.headers).get("X-REQUEST-ID", "") if request else ""
-        status, request_id, answer = refusal(error, sent)
-        ip = connection.peer[0] if isinstance(connection.peer, tuple) else ""
-        kind = type(error).__name__
-        if status == 503:
-            self.log.warning("No thread was free for ip=%s: %s, %s", ip, kind, request_id)
-        elif status != 500:
-            self.log.warning("Invalid request from ip=%s: %s, %s", ip, kind, request_id)
-        else:
-            self.log.error("Error handling request %s", request_id, exc_info=error)
-        if request is not None and request.method == "HEAD":
-            answer = answer[: answer.index(END) + len(END)]
-        if status == 503:  # by the main thread, which may wait for nobody
-            connection.offer(answer)
-        else:
-            connection.send(answer)
 
     def _wait(self, connection: Connection) -> None:
         """Give a connection back: whichever thread the kernel wakes for it has it next."""
