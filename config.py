@@ -25,6 +25,7 @@ NAME = "stockroom"  # for programs: realm, issuer, User-Agent, connections, the 
 ABOUT = "A product catalogue with stock, posts, and the accounts of those who keep them."
 ROOT = Path(__file__).parent
 YEAR = 366 * 24 * 3600  # seconds
+SPARE = 100  # files that a worker process has open besides its connections
 # What stands in keys that were typed, or copied from somewhere: too long to come about by chance.
 TYPED = re.compile(
     r"secret|change.?me|change.?this|replace|example|default|placeholder|password|insecure"
@@ -281,23 +282,22 @@ def _limit(name: str, given: str) -> str:
     return given
 
 
-def _mail_url(name: str, given: str) -> str:
+def _leads_to_a_host(given: str, *schemes: str) -> bool:
     try:
         url = urlsplit(given)
-        if url.scheme in ("smtp", "smtps") and url.hostname and url.port != 0:
-            return given
-    except ValueError:
-        pass  # a port that is none; the sentence is the same
-    raise ConfigError(f"{name} must be a URL such as smtp://user:password@host:587.")
+        return url.scheme in schemes and bool(url.hostname) and url.port != 0
+    except ValueError:  # a port that is none
+        return False
+
+
+def _mail_url(name: str, given: str) -> str:
+    if not _leads_to_a_host(given, "smtp", "smtps"):
+        raise ConfigError(f"{name} must be a URL such as smtp://user:password@host:587.")
+    return given
 
 
 def _collector(name: str, given: str) -> str:
-    try:
-        url = urlsplit(given)
-        good = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
-    except ValueError:
-        good = False  # a port that is none
-    if not good:
+    if not _leads_to_a_host(given, "http", "https"):
         raise ConfigError(f"{name} must be a URL such as http://127.0.0.1:4318.")
     try:
         import_module("opentelemetry.exporter.otlp.proto.http")

@@ -1,4 +1,4 @@
-"""How gunicorn serves: every setting here is one of the environment (see `config.py`)."""
+"""How gunicorn serves; what a deployment may want otherwise is a setting of `config.py`."""
 
 import logging
 import re
@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import Any
 
-from config import NAME, Config, ConfigError
+from config import NAME, SPARE, Config, ConfigError
 from project.embedded import Cluster, EmbeddedError
 from project.meters import sharing
 
@@ -36,20 +36,21 @@ control_socket_disable = True
 
 
 def on_starting(server: Any) -> None:
-    """A malformed request is logged without what it said: it may hold a token.
-
-    And there are as many open files as connections want, if the system lets us.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = worker_connections + 100
-    if resource.RLIM_INFINITY != soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    """In the master, before any worker."""
     logging.getLogger("gunicorn.error").addFilter(without_content)
+    raise_open_files(worker_connections + SPARE)
     try:
         sharing.begin(server.cfg.uid, server.cfg.gid)
     except OSError as error:
         sys.exit(f"{NAME}: nothing can be counted without temporary files: {error.strerror}.")
+
+
+def raise_open_files(wanted: int) -> None:
+    """As many as connections want, if the system lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def pre_fork(server: Any, worker: Any) -> None:
@@ -73,7 +74,7 @@ def on_exit(_: object) -> None:
 
 
 def without_content(record: logging.LogRecord) -> bool:
-    """gunicorn's own sentence about a request, cut before it quotes."""
+    """gunicorn's own sentence about a request, cut before it quotes: that may hold a token."""
     record.msg = re.sub(r"(?s)(Invalid request from ip=\S*: [\w ]+).*", r"\1", str(record.msg))
     return True
 
