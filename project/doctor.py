@@ -14,16 +14,17 @@ from flask.cli import with_appcontext
 from sqlalchemy import func, select, text
 from sqlalchemy.engine import make_url
 
+from config import SPARE
 from project.db import db, transaction
 from project.errors import Unavailable
 from project.health import service as health
-from project.jobs.models import Job, Queued, Worker
+from project.jobs import service as jobs
+from project.jobs.models import Job, Queued
 from project.users.models import User
 
 VERSIONS = range(14, 19)  # of PostgreSQL, that this release is made for
 NEAR = ("", "localhost", "127.0.0.1", "::1")  # where nobody listens in between
 LATE = timedelta(minutes=5)  # that a job may wait
-ASLEEP = timedelta(seconds=10)  # since a worker's last sign of life
 CLOCKS = 5  # seconds that two may differ
 SERVER = """
 SELECT current_setting('server_version_num')::int / 10000 AS version,
@@ -105,7 +106,7 @@ def of_settings(settings: Settings) -> Iterator[Finding]:
     if settings["THREADS"] == 1:
         yield Finding("warning", "A request that is held up holds up its process: THREADS is 1.")
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]  # as far as the server raises it
-    if resource.RLIM_INFINITY != files < (wanted := settings["WORKER_CONNECTIONS"] + 100):
+    if resource.RLIM_INFINITY != files < (wanted := settings["WORKER_CONNECTIONS"] + SPARE):
         yield Finding(
             "problem",
             f"A process may open {files:,} files and needs {wanted:,}: raise ulimit -Hn, or lower "
@@ -170,7 +171,7 @@ def of_people() -> Iterator[Finding]:
 
 def of_jobs() -> Iterator[Finding]:
     """Whatever happens after an answer waits for a worker."""
-    awake = select(func.count()).where(Worker.last_heartbeat > func.now() - ASLEEP)
+    awake = select(func.count()).where(jobs.alive())
     if number := db.session.scalar(awake):
         yield Finding("good", f"{number} {'worker is' if number == 1 else 'workers are'} at work.")
     else:

@@ -1,6 +1,7 @@
 """How the queue is doing. What succeeded is not counted: there may be a million of them."""
 
 from project.db import gauge
+from project.jobs.service import SILENCE
 
 gauge(
     "jobs",
@@ -25,8 +26,8 @@ gauge(
 gauge(
     "job_workers",
     "Processes that do jobs and gave a sign of life in the last ten seconds.",
-    """
+    f"""
     SELECT count(*) AS value FROM procrastinate_workers
-    WHERE last_heartbeat > now() - interval '10 seconds'
-    """,
+    WHERE last_heartbeat > now() - interval '{SILENCE.total_seconds()} seconds'
+    """,  # the number is ours # nosec B608
 )

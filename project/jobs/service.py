@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Select,
     String,
     case,
@@ -24,9 +25,10 @@ from sqlalchemy import (
 from project import origin
 from project.db import db, fetch
 from project.errors import Conflict, Forbidden
-from project.jobs.models import Job, Queued
+from project.jobs.models import Job, Queued, Worker
 from project.jobs.registry import TASKS
 
+SILENCE = timedelta(seconds=10)  # without a sign of life, after which a worker is taken for dead
 KEPT = timedelta(days=7)  # what succeeded
 KEPT_LONGER = timedelta(days=30)  # what somebody may want to look into
 FINISHED = ("succeeded", "failed", "cancelled", "aborted")
@@ -114,6 +116,11 @@ def cancel(id: int) -> None:
     _expect("todo", id, "Only what waits can be cancelled")
     db.session.execute(select(func.procrastinate_cancel_job_v1(id, False, False)))
     db.session.execute(update(Job).where(Job.id == id).values(finished_at=func.now()))
+
+
+def alive() -> ColumnElement[bool]:
+    """Whether a worker is at work, as far as anybody can tell."""
+    return Worker.last_heartbeat > func.now() - SILENCE
 
 
 def purge(succeeded: timedelta = KEPT, others: timedelta = KEPT_LONGER) -> int:

@@ -12,7 +12,6 @@ from project.jobs import service
 from project.jobs.models import Job, Queued, Worker
 from project.jobs.registry import TASKS, chore
 
-SILENCE = timedelta(seconds=10)  # without a sign of life, after which a worker is taken for dead
 DIED = "The workers that tried it died."
 UNKNOWN = "No worker knows this task."
 RELEASE = timedelta(hours=1)  # that a release may take to reach all workers
@@ -23,7 +22,7 @@ log = structlog.get_logger("project")
 @chore(seconds=5)
 def rescue() -> None:
     """Queue again what workers were at when they died; what was tried too often has failed."""
-    alive = select(Worker.id).where(Worker.last_heartbeat > func.now() - SILENCE)
+    alive = select(Worker.id).where(service.alive())
     doing = select(Queued.id, Queued.task_name, Queued.attempts, Job.request_id).join(
         Job, Job.id == Queued.id
     )
