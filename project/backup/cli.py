@@ -42,9 +42,9 @@ def restore(path: Path, replace: bool, yes: bool) -> None:
 
     The database has to be empty. FILE is code too: restore none that you do not trust.
     """
-    head, *older = revisions()
+    head = revisions()[0]
     with one_sentence():
-        manifest = service.examine(path, [head, *older], head)
+        manifest = service.examine(path, revisions())
         if replace and not yes:
             click.confirm(
                 f"{path} has {_told(manifest)}, as of {manifest.made_at}. Delete all that is in "

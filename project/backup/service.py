@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -101,12 +101,14 @@ def backup(path: Path) -> Manifest:
     return manifest
 
 
-def examine(path: Path, revisions: Collection[str], head: str) -> Manifest:
-    """What is in a backup that this release can use; refuses damage, and what is of a newer one."""
+def examine(path: Path, revisions: Sequence[str]) -> Manifest:
+    """What is in a backup that this release, of which these are the revisions, the newest first,
+    can use; refuses damage, and what is of a newer one.
+    """
     manifest = archive.unseal(path)
-    if manifest.revision not in revisions:
+    if (found := manifest.revision) not in revisions:
         raise Refused(
-            f"{path} is at revision {manifest.revision}, and this release ends with {head}: "
+            f"{path} is at revision {found}, and this release ends with {revisions[0]}: "
             "restore it with the release that made it, or a newer one."
         )
     return manifest

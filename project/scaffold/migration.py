@@ -67,7 +67,9 @@ def table(resource: Resource) -> sa.Table:
             ),
             *([sa.ForeignKey(f"{field.table}.id")] if isinstance(field, Ref) else []),
             nullable=field.nullable,
-            server_default=field.default and eval(field.default, names),  # nosec B307
+            server_default=(
+                None if field.default is None else eval(field.default, names)  # nosec B307
+            ),
         )
         for field in resource.fields
     ]
