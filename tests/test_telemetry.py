@@ -6,8 +6,7 @@ import gzip
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,6 +24,7 @@ from project.db.traced import Cursor
 from tests.conftest import SECRET, cloned
 from tests.jobs.laboratory import TABLE
 from tests.server import Server
+from tests.waiting import until
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 PASSWORD = "correct horse battery"
@@ -134,13 +134,6 @@ def collected(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[C
         until(lambda: len(running.named("PATCH /api/v1/users/me")) >= 1)
         running.log = server.log  # type: ignore[attr-defined]  # for whoever looks there
         yield running
-
-
-def until(true: Callable[[], bool], seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_a_request_is_a_span_of_its_callers_trace(collected: Collector) -> None:

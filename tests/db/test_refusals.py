@@ -63,6 +63,15 @@ def hang_up(bench: Bench) -> None:
         do("SELECT pg_terminate_backend(%s, 5000)", pid)
 
 
+def cut_off_everybody(bench: Bench) -> None:
+    """Let the server end all connections but this one."""
+    with administration(bench.url) as do:
+        do(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 def test_the_limits_live_in_every_connection(bench: Bench) -> None:
     for ask in (bench.get, bench.post):
         assert ask(lambda: {name: run(f"SHOW {name}") for name in SETTINGS}).json == {
@@ -224,11 +233,7 @@ def test_the_pool_does_not_miss_a_connection_that_dies_after_its_last_statement(
 
 def test_idle_connections_cut_behind_our_back_cost_one_answer_at_most(bench: Bench) -> None:
     bench.get(lambda: run("SELECT 1"))
-    with administration(bench.url) as do:
-        do(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+    cut_off_everybody(bench)
     answers = [bench.get(lambda: run("SELECT 1")).status_code for _ in range(4)]
     assert set(answers) <= {200, 503}
     assert answers.count(503) <= 1
@@ -245,11 +250,7 @@ def test_connections_that_threads_keep_cost_one_answer_at_most_as_well(
     with ExitStack() as stack:
         threads = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(3)]
         assert {thread.submit(ask).result() for thread in threads} == {404}
-        with administration(bench.url) as do:
-            do(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        cut_off_everybody(bench)
         answers = [thread.submit(ask).result() for thread in threads]
     assert sorted(answers) == [404, 404, 503]
 
@@ -265,11 +266,7 @@ def test_what_the_session_finds_out_no_thread_has_to_find_out_again(
     with ThreadPoolExecutor(1) as thread:
         assert thread.submit(ask).result() == 404
         assert bench.get(lambda: run("SELECT 1")).status_code == 200
-        with administration(bench.url) as do:
-            do(
-                "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        cut_off_everybody(bench)
         unavailable(bench.get(lambda: run("SELECT 1")))
         assert thread.submit(ask).result() == 404
 
@@ -279,11 +276,7 @@ def test_a_connection_cut_behind_the_back_of_a_statement_that_also_finds_out_who
 ) -> None:
     monkeypatch.setattr(bench.app.extensions["limits"], "counter", None)  # which would ask first
     headers, sample = headers_of(bench.app), {"name": "Cut", "price": "1.00"}
-    with administration(bench.url) as do:
-        do(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+    cut_off_everybody(bench)
     unavailable(bench.client.post("/api/v1/samples/", json=sample, headers=headers))
     again = bench.client.post("/api/v1/samples/", json=sample, headers=headers)
     assert again.status_code == 201

@@ -13,9 +13,8 @@ from alembic.script import ScriptDirectory
 
 from config import ROOT
 from project.db.migrating import create_index
-from project.scaffold import migration
 from tests.house.steps import BACK, unsafe, written
-from tests.scaffold.wanted import ALL, resource
+from tests.scaffold.wanted import ALL, migrations
 
 
 def test_no_step_is_unsafe_but_for_a_reason_that_it_gives(tmp_path: Path) -> None:
@@ -32,15 +31,8 @@ def test_no_step_is_unsafe_but_for_a_reason_that_it_gives(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.split()[0][:20])
 def test_what_is_written_by_command_is_safe(spec: str, tmp_path: Path) -> None:
-    made = resource(spec)
-    searched = [field.column for field in made.searched]
-    table = migration.table(made)
-    modules = {
-        "made": migration.create(table, searched, "0001"),
-        "dropped": migration.drop(table, searched, "0002"),
-    }
     steps = {}
-    for name, source in modules.items():
+    for name, source in zip(("made", "dropped"), migrations(spec), strict=True):
         module: Any = ModuleType(name)
         exec(source, module.__dict__)
         steps[f"{name}_up"] = written(module.upgrade)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
 from itertools import count
@@ -22,6 +22,7 @@ from config import NAME, ROOT
 from tests.conftest import SECRET, cloned
 from tests.jobs.laboratory import TABLE
 from tests.server import Server
+from tests.waiting import until
 
 STATUSES = "SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY 1"
 TOLD = "SELECT told FROM effects WHERE told LIKE %s"
@@ -46,14 +47,6 @@ class Laboratory(Server):
 
     def statuses(self) -> dict[str, int]:
         return dict(self.sql(STATUSES))
-
-
-def until(true: Callable[[], Any], seconds: float = 60) -> None:
-    """Wait for it."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

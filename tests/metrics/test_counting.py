@@ -7,7 +7,7 @@ import shutil
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -27,6 +27,7 @@ from tests.db.conftest import opened
 from tests.metrics.reading import Samples, grown, read, scrape, total
 from tests.samples.laboratory import Laboratory
 from tests.server import Server
+from tests.waiting import until
 
 SAMPLES = "/api/v1/samples/"
 REQUESTS = "http_requests_total"
@@ -59,13 +60,6 @@ def counting(postgres: str, template: str, tmp_path_factory: Any) -> Iterator[La
 
 def pids(server: Server) -> set[int]:
     return {child.pid for child in psutil.Process(server.process.pid).children()}
-
-
-def until(true: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def send_all(server: Server) -> None:

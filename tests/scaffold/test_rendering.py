@@ -15,11 +15,11 @@ import pytest
 
 from config import ROOT
 from project.errors import Refused
-from project.scaffold import layout, migration, registry
+from project.scaffold import layout, registry
 from project.scaffold.making import Wanted
 from project.scaffold.names import names
 from tests.scaffold import wanted
-from tests.scaffold.wanted import ALL, SUPPLIER, rendered, resource
+from tests.scaffold.wanted import ALL, SUPPLIER, migrations, rendered, resource
 
 PRODUCT = (
     "product name:text:unique:255 description:text:2000? price:money:0.01.. stock:integer:0..=0 "
@@ -43,13 +43,8 @@ def ruff(folder: Path, *command: str) -> str:
 @pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.split()[0][:20])
 def test_what_is_rendered_needs_no_formatting(tmp_path: Path, spec: str) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    made = resource(spec)
-    searched = [field.column for field in made.searched]
-    table = migration.table(made)
-    further = {
-        "migrations/versions/0002_up.py": migration.create(table, searched, "0001"),
-        "migrations/versions/0003_down.py": migration.drop(table, searched, "0002"),
-    }
+    up, down = migrations(spec)
+    further = {"migrations/versions/0002_up.py": up, "migrations/versions/0003_down.py": down}
     paths = (path for top in ("project", "tests") for path in (ROOT / top).rglob("*.py"))
     houses = {path.relative_to(ROOT).as_posix(): '"""Ours."""\n' for path in paths}
     for place, source in {**houses, **rendered(spec), **further}.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 
 from config import ROOT
-from project.scaffold import making, rendering
+from project.scaffold import making, migration, rendering
 from project.scaffold.house import House
 from project.scaffold.making import Wanted
 from project.scaffold.resource import Resource
@@ -50,3 +50,11 @@ def resource(spec: str) -> Resource:
 def rendered(spec: str) -> dict[str, str]:
     """The files of its room."""
     return rendering.render(resource(spec))
+
+
+def migrations(spec: str) -> tuple[str, str]:
+    """The module that makes its table, and the one that drops it."""
+    made = resource(spec)
+    searched = [field.column for field in made.searched]
+    table = migration.table(made)
+    return migration.create(table, searched, "0001"), migration.drop(table, searched, "0002")

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -21,20 +21,11 @@ import pytest
 from config import ROOT
 from tests.serving.client import Client, Laboratory, get, workers
 from tests.serving.conftest import NOBODY, Start
+from tests.waiting import until
 
 
 def ended(pids: set[int], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while any(psutil.pid_exists(pid) for pid in pids):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
-def eventually(happened: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(lambda: not any(psutil.pid_exists(pid) for pid in pids), seconds)
 
 
 @contextmanager
@@ -144,7 +135,7 @@ def test_a_worker_that_is_killed_takes_only_its_own_connections_along(start: Sta
             os.kill(min(before), signal.SIGKILL)
             time.sleep(1)
         assert 0 < len(wrong) <= 8
-        eventually(lambda: len(workers(laboratory)) == 2)
+        until(lambda: len(workers(laboratory)) == 2)
         assert min(before) not in workers(laboratory)
 
 
@@ -152,7 +143,7 @@ def test_a_worker_that_has_answered_enough_is_followed_by_another(start: Start) 
     with start("--max-requests 100") as laboratory:
         before = workers(laboratory)
         with load(laboratory) as wrong:
-            eventually(lambda: not before & workers(laboratory))
+            until(lambda: not before & workers(laboratory))
         assert wrong == []
 
 
