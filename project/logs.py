@@ -6,7 +6,9 @@ import json
 import logging
 import re
 import sys
+import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO
 
 import click
@@ -17,6 +19,8 @@ from project import origin
 
 class _StandardError:
     """Standard error as it is now: test runners replace it. A full disk must not fail a request."""
+
+    wanted = True  # whether what goes well is told
 
     def write(self, line: str) -> None:
         try:
@@ -52,11 +56,29 @@ def _line(_: Any, level: str, event: Any) -> str:
         event = _without_details(_, level, structlog.processors.format_exc_info(_, level, event))
     _under_request_id(_, level, event)
     event["level"] = level
-    event["time"] = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    event["time"] = now()
     return ENCODE(event)
 
 
+def now() -> str:
+    """The time as lines of the log tell it."""
+    seconds, micro = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{_second(seconds)}.{micro:06}Z"
+
+
+@lru_cache(1)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def write(line: str) -> None:
+    """Add a line that is JSON already, where what goes well is told."""
+    if STREAM.wanted:
+        STREAM.write(line + "\n")
+
+
 ENCODE = json.JSONEncoder(default=repr).encode
+STREAM = _StandardError()
 RENDER = structlog.processors.JSONRenderer(serializer=_json)
 SHARED: list[Any] = [
     _under_request_id,
@@ -69,12 +91,13 @@ SHARED: list[Any] = [
 
 def init() -> None:
     """Send structlog's events and the standard library's records through the same processors."""
-    stream: TextIO = _StandardError()  # type: ignore[assignment]  # because it forwards
+    STREAM.wanted = not _at_terminal()
+    stream: TextIO = STREAM  # type: ignore[assignment]  # because it forwards
     structlog.configure(
         processors=[_line],
         logger_factory=structlog.WriteLoggerFactory(stream),  # a line at once: workers share a log
         wrapper_class=structlog.make_filtering_bound_logger(
-            logging.WARNING if _at_terminal() else logging.INFO
+            logging.INFO if STREAM.wanted else logging.WARNING
         ),
         cache_logger_on_first_use=True,
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -199,11 +198,14 @@ def lift_limits() -> None:
     db.session.execute(select(*(func.set_config(*each, True) for each in lifted.items())))
 
 
-@contextmanager
-def pool_patience() -> Iterator[None]:
-    """Whoever waits in vain for a connection is told to come again."""
-    try:
-        yield
-    except PoolTimeout as error:
-        meters.DATABASE_ERRORS.labels("pool_timeout").inc()
-        raise Unavailable("Every database connection is in use; try again.", code="busy") from error
+class pool_patience:  # noqa: N801 - because it is used as one, like those of contextlib
+    """Whoever waits in vain for a connection inside is told to come again."""
+
+    def __enter__(self) -> None:
+        """Nothing is done before."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, PoolTimeout):
+            meters.DATABASE_ERRORS.labels("pool_timeout").inc()
+            sentence = "Every database connection is in use; try again."
+            raise Unavailable(sentence, code="busy") from error

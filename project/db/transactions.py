@@ -25,17 +25,17 @@ PAUSES = (0.02, 0.1)  # seconds at most before the second try, and the third
 Done = TypeVar("Done")
 
 
-@contextmanager
-def reading() -> Iterator[None]:
+class reading(pool_patience):  # noqa: N801 - the same
     """Ask without a transaction: one statement each, no BEGIN, no ROLLBACK, never a commit."""
-    token = READING.set(True)
-    try:
-        with pool_patience():
-            yield
-    finally:
-        READING.reset(token)
+
+    def __enter__(self) -> None:
+        self._before = READING.set(True)
+
+    def __exit__(self, *raised: Any) -> None:
+        READING.reset(self._before)
         if db.session.registry.has():
             db.session.rollback()  # says nothing to the server, but a transaction may follow
+        super().__exit__(*raised)
 
 
 @contextmanager

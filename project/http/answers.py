@@ -52,9 +52,11 @@ class Answers(flask_smorest.Blueprint):
                     return item
                 if isinstance(item, Lookup):
                     item = documents.find(item, out)
-                written = isinstance(item, Written)
-                response = document(item.document) if written else jsonify(out.dump(item))
-                response.status_code = status
+                if isinstance(item, Written):
+                    response: Response = document(item.document, status)
+                else:
+                    response = jsonify(out.dump(item))
+                    response.status_code = status
                 if at:
                     response.headers["Location"] = _location(at, place, item)
                 return etag.answer(response, item) if tagged else response
@@ -63,8 +65,7 @@ class Answers(flask_smorest.Blueprint):
             if shaped:
                 openapi.note(answered, "shaped", True)
             headers = openapi.item_headers(located=bool(at), tagged=tagged)
-            documented: View = self.response(status, out, headers=headers)(answered)
-            return documented
+            return self._documented(answered, self.response(status, out, headers=headers))
 
         return decorate
 
@@ -102,12 +103,16 @@ class Answers(flask_smorest.Blueprint):
                 return document(pages.read(found, item, counts, given, **wanted))
 
             openapi.note(answered, "written", schema)
-
-            answered = self.response(200, page)(answered)
-            found: View = read(answered)
+            found: View = read(self._documented(answered, self.response(200, page)))
             return found
 
         return decorate
+
+    @staticmethod
+    def _documented(view: View, decorate: Decorator) -> View:
+        """The view itself, which makes its response, with what the library tells of it."""
+        view._apidoc = decorate(view)._apidoc  # type: ignore[attr-defined]
+        return view
 
     def download(
         self, schema: type[Schema], query: type[Query], names: Sequence[str], filename: str

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 import flask
-from flask import Flask, Request, request
+from flask import Flask, Request, request_tearing_down
 from flask.globals import request_ctx
 from flask.json.provider import DefaultJSONProvider
 from flask.sessions import NullSession, SessionInterface
@@ -83,16 +83,23 @@ class App(Flask):
         )
 
     def preprocess_request(self) -> ResponseReturnValue | None:
-        trace.enter()
-        security.admit(request_ctx.request, self.config)
-        return super().preprocess_request()
+        request = request_ctx.request
+        trace.enter(request)
+        security.admit(request, self.config)
+        hooked = self.before_request_funcs or self.url_value_preprocessors
+        return super().preprocess_request() if hooked else None
 
     def process_response(self, response: flask.Response) -> flask.Response:
-        response = super().process_response(response)
-        return trace.leave(security.protect(response, request_ctx.request, self.config))
+        response, request = super().process_response(response), request_ctx.request
+        return trace.leave(security.protect(response, request, self.config), request)
+
+    def do_teardown_request(self, *args: Any) -> None:
+        if self.teardown_request_funcs or request_tearing_down.receivers:
+            super().do_teardown_request(*args)
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Answer inside a transaction: the last place where a failing commit is still a refusal."""
+        request = request_ctx.request  # not by its proxy, several times
         if "//" in request.path:
             raise NotFound
         if request.routing_exception is not None or request.method in SAFE:
@@ -103,9 +110,9 @@ class App(Flask):
 
     def make_default_options_response(self) -> flask.Response:
         """The methods of either spelling; werkzeug looks at one only."""
-        response = super().make_default_options_response()
+        response, path = super().make_default_options_response(), request_ctx.request.path
         if (adapter := request_ctx.url_adapter) is not None:
-            response.allow.update(adapter.allowed_methods(request.path.rstrip("/") + "/"))
+            response.allow.update(adapter.allowed_methods(path.rstrip("/") + "/"))
         return response
 
     def raise_routing_exception(self, request: Request) -> NoReturn:

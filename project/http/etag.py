@@ -26,7 +26,7 @@ def expected(id: int) -> frozenset[int] | None:
 def answer(response: Response, item: Any) -> Response:
     """Add the item's tag; a reader who holds this very version gets 304 and no body."""
     own = item.tag
-    response.headers["ETag"] = f'"{own}"'
+    response.headers.add("ETag", f'"{own}"')
     reads = "HTTP_IF_NONE_MATCH" in request.environ and request.method in ("GET", "HEAD")
     if reads and request.if_none_match.contains_weak(own):
         response.status_code = 304  # which has no body: werkzeug drops it

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import flask
+from werkzeug.datastructures import Headers
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -26,6 +27,10 @@ class Response(flask.Response):
         return () if environ["REQUEST_METHOD"] == "HEAD" else pieces
 
 
-def document(text: str) -> Response:
+def document(text: str, status: int = 200) -> Response:
     """A document of JSON."""
-    return Response(f"{text}\n", mimetype="application/json")
+    body = f"{text}\n".encode()
+    headers = Headers()  # werkzeug would look for each before it adds it
+    headers.add("Content-Type", "application/json")
+    headers.add("Content-Length", str(len(body)))
+    return Response([body], status, headers)

@@ -78,13 +78,16 @@ def protect(response: Response, request: Request, config: Config) -> Response:
     stores them; the rest is asked for again each time, by its ETag (RFC 9111, section 5.2.2).
     """
     headers = response.headers
+    told = {name.lower() for name, _ in headers}
     for name, value in ALWAYS.items():
-        headers.setdefault(name, value)
+        if name.lower() not in told:
+            headers.add(name, value)
     if seconds := config["HSTS_SECONDS"]:
-        headers["Strict-Transport-Security"] = f"max-age={seconds}"
+        headers.add("Strict-Transport-Security", f"max-age={seconds}")
     if config["CORS_ORIGINS"]:
         response.vary.add("Origin")
     reads = request.method in ("GET", "HEAD") and response.status_code < 400
     public = reads and "HTTP_AUTHORIZATION" not in request.environ
-    headers.setdefault("Cache-Control", "no-cache" if public else "no-store")
+    if "cache-control" not in told:
+        headers.add("Cache-Control", "no-cache" if public else "no-store")
     return response
