@@ -6,12 +6,12 @@ import os
 from contextlib import suppress
 from datetime import datetime
 
-from gunicorn.http import wsgi
 from gunicorn.http.message import Request
 from gunicorn.workers import base
 
 from project.serving.answer import Answer
 from project.serving.connection import Connection, Gone
+from project.serving.environ import told
 from project.serving.refusals import refusal
 
 END = b"\r\n\r\n"  # of a head
@@ -27,16 +27,8 @@ class Answering(base.Worker):
         began, response, environ = datetime.now(), None, {}
         try:
             self.cfg.pre_request(self, request)
-            response, environ = wsgi.create(
-                request,
-                connection.sock,
-                connection.peer,
-                connection.name,
-                self.cfg,
-                Answer,
-                (connection,),
-            )
-            environ["wsgi.multithread"] = True
+            response = Answer(request, connection.sock, self.cfg, connection)
+            environ = told(request, response)
             self._count()
             pieces = self.wsgi(environ, response.start_response)
             if not self.alive or not self.cfg.keepalive:

@@ -6,6 +6,7 @@ import os
 import socket
 import struct
 import time
+from dataclasses import dataclass
 from math import inf
 from typing import Any
 
@@ -39,7 +40,7 @@ class Connection:
         self.reader = Reader(sock)
         self.count = 0  # requests so far
         self.begun = False  # whether part of a request has come
-        self.request: Request | None = None  # whose head has come, and its body not yet
+        self.request: Head | None = None  # whose head has come, and its body not yet
         self.small = True  # whether its body is one that is awaited
         self.leaving = False  # whether the last answer is sent
         self.deadline = 0.0  # when waiting ends
@@ -83,7 +84,7 @@ class Connection:
         if taken < len(data):
             raise Gone
 
-    def next(self, data: bytes = b"") -> Request | None:
+    def next(self, data: bytes = b"") -> Head | None:
         """The request that is whole with these bytes, if one is; raises ParseException."""
         held = self.reader.hold(data)
         if held and not self.begun:
@@ -105,14 +106,14 @@ class Connection:
         self.reader.until = time.monotonic() + PATIENCE
         return request
 
-    def spent(self, request: Request) -> bool:
+    def spent(self, request: Head) -> bool:
         """Whether it is known where the next request begins: a small body is here, read or not."""
         body = request.body.reader
         if isinstance(body, LengthReader):
             return self.small or body.length == 0
         return body.parser is None and not request.body.failed
 
-    def skip(self, request: Request) -> None:
+    def skip(self, request: Head) -> None:
         """Throw away what of a small body nobody read."""
         if self.small and (left := request.body.reader.length):
             self.reader.read(left)
@@ -140,13 +141,26 @@ class Connection:
             raise Gone from error
 
 
+@dataclass
+class Fields:
+    """Header fields as they came, and what they mean.
+
+    environ: what the application was told with them, once it was.
+    """
+
+    data: bytes
+    scheme: str
+    parsed: tuple[tuple[str, str], ...]
+    environ: dict[str, Any] | None = None
+
+
 class Reader(SocketUnreader):
     """What gunicorn's parsers read: the bytes that are here, then those the socket waits for."""
 
     parsing = False
     until = inf  # when what is left of a body is given up, unless some of it comes
     trusted: bool | None = None  # whether it reads from a proxy of `forwarded_allow_ips`
-    fields: tuple[bytes, str, tuple[tuple[str, str], ...]] = (b"", "", ())  # the last, and parsed
+    fields: Fields | None = None  # the last
 
     @property
     def held(self) -> int:
@@ -160,7 +174,7 @@ class Reader(SocketUnreader):
         held: bytes = self.buf.getvalue()
         return held
 
-    def head(self, cfg: Any, peer: Any, count: int) -> Request:
+    def head(self, cfg: Any, peer: Any, count: int) -> Head:
         """The request whose head is held; a parser that would wait for more of it is refused."""
         self.parsing = True
         try:
@@ -185,17 +199,20 @@ class Head(Request):
     a head costs. What the same bytes mean on the same connection cannot change.
     """
 
+    scheme: str
+    fields: Fields | None = None
+
     def _peer_is_trusted_proxy(self) -> bool:
         if self.unreader.trusted is None:
             self.unreader.trusted = super()._peer_is_trusted_proxy()
         return bool(self.unreader.trusted)
 
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
-        known, scheme, fields = self.unreader.fields
-        if data == known and not from_trailer:
-            self.scheme = scheme
-            return list(fields)
-        fields = super().parse_headers(data, from_trailer)
-        if not self._expected_100_continue and not from_trailer:
-            self.unreader.fields = data, self.scheme, tuple(fields)
-        return list(fields)
+        known: Fields | None = self.unreader.fields
+        if from_trailer or known is None or known.data != data:
+            parsed: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
+            if from_trailer or self._expected_100_continue:
+                return parsed
+            known = self.unreader.fields = Fields(data, self.scheme, tuple(parsed))
+        self.scheme, self.fields = known.scheme, known
+        return list(known.parsed)

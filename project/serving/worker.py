@@ -33,7 +33,7 @@ class Settings:
 
     def __init__(self, cfg: Any) -> None:
         self.__dict__.update({name: setting.get() for name, setting in cfg.settings.items()})
-        self._cfg = cfg
+        self._cfg, self.is_ssl = cfg, cfg.is_ssl
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cfg, name)
