@@ -40,7 +40,7 @@ def values() -> dict[str, Any]:
     return {"request_id": origin.request_id(), **who}
 
 
-def confirmed(id: int, name: str) -> None:
-    """A statement has found its actor: what was claimed is true."""
-    if origin.claimed() is not None:
-        origin.act(id, name)
+def confirmed(name: str) -> None:
+    """A statement has found its actor, who has this name: what was claimed is true."""
+    if (claim := origin.claimed()) is not None:
+        origin.act(claim.user_id, name)

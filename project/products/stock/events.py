@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, FromClause, Row, Select
 
-from project.db import announce, told
+from project.db import announce, note, told
 from project.products.stock.models import Movement
 
 SAID = ("product_id", "quantity", "balance_after", "kind", "reason", "reference")
@@ -16,6 +16,20 @@ def moved(movement: Movement | Row[Any]) -> None:
     """A movement was written."""
     said = {name: getattr(movement, name) for name in SAID}
     announce("stock.adjusted", movement_id=movement.id, **said)
+
+
+def note_moved(
+    id: int,
+    product_id: int,
+    quantity: int,
+    balance_after: int,
+    kind: str,
+    reason: str | None = None,
+    reference: str | None = None,
+) -> None:
+    """A statement wrote a movement and told of it; so does the log, after the commit."""
+    said = product_id, quantity, balance_after, kind, reason, reference
+    note("stock.adjusted", movement_id=id, **dict(zip(SAID, said, strict=True)))
 
 
 def falls(before: int, stock: int, threshold: int | None) -> bool:

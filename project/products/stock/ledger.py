@@ -5,7 +5,7 @@ What is to be announced of it is announced here too, so that no path can forget 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from functools import cache
 from typing import Any, NamedTuple
@@ -14,7 +14,6 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     BindParameter,
-    Boolean,
     Column,
     ColumnElement,
     FromClause,
@@ -128,11 +127,11 @@ def open(values: Mapping[str, Any], shape: Shape | None = None) -> Created:
         origin.confirm()
         row = make()
         assert row is not None  # because whoever acts is there
-    id, name, actor_id, actor_name, movement_id, *rest = row
-    acting.confirmed(actor_id, actor_name)
-    note("product.created", product_id=id, name=name)
+    id, actor_name, movement_id, *_ = row
+    acting.confirmed(actor_name)
+    note("product.created", product_id=id, name=values["name"])
     if movement_id is not None:
-        _note(movement_id, rest)
+        events.note_moved(movement_id, id, values["stock"], values["stock"], "opening")
     return Created(id, None if shape is None else Written(*row[-3:]))
 
 
@@ -146,10 +145,7 @@ def _opening(claimed: bool, given: frozenset[str], shape: Shape | None) -> Prepa
     written = line.returning(*MOVEMENTS.c).cte("written")
     created = told("product.created", {"product_id": made.c.id, "name": made.c.name})
     news = announced(created, events.told_moved(written), actor=actor).cte("told")
-    found = select(
-        *(made.c.id, made.c.name, actor.c.id, actor.c.name),
-        *(written.c[name] for name in ("id", *events.SAID)),
-    )
+    found = select(made.c.id, actor.c.name, written.c.id)
     rows = made.join(actor, true()).outerjoin(written, true())
     if shape is not None:
         document, columns = shape.of(made, Product, holds.none(made))
@@ -184,20 +180,20 @@ def add(
     unless: looks at the locked row first, and may raise a better reason.
     answer: a model, and how a row of it is to be answered.
     """
-    given = {
-        **dict.fromkeys(SAID),
+    asked = {
         "id": id,
         "quantity": quantity,
         "kind": kind,
         "expected_stock": expected_stock,
         "versions": None if versions is None else sorted(versions),
-        "judged": False,
         **said,
     }
+    given = {name: value for name, value in asked.items() if value is not None}
 
-    def move(**further: Any) -> Row | None:
+    def move(*, judged: bool = False) -> Row | None:
         claimed = origin.claimed() is not None
-        return _moving(claimed, answer).first({**given, **acting.values(), **further})
+        statement = _moving(claimed, frozenset(given), judged, answer)
+        return statement.first({**given, **acting.values()})
 
     row = move() if id <= INT8 else None
     if row is None:
@@ -211,27 +207,25 @@ def add(
             raise holds.refusal(product.stock, quantity, held)
         row = move(judged=True)
         assert row is not None  # because the row is ours, and was judged
-    return _moved(row, answer)
+    return _moved(row, asked, answer)
 
 
 @cache
-def _moving(claimed: bool, answer: Answer | None) -> Prepared:
+def _moving(claimed: bool, given: frozenset[str], judged: bool, answer: Answer | None) -> Prepared:
+    """The statement for what is given: what is not is no part of it, so that nothing judges it."""
     actor = acting.actor(claimed)
-    judged = bindparam("judged", type_=Boolean)
     quantity = bindparam("quantity", type_=Integer)
-    expected = bindparam("expected_stock", type_=Integer)
-    versions = bindparam("versions", type_=ARRAY(BigInteger))
-    fits = (cast(Product.stock, BigInteger) + quantity).between(NOTHING, MAX_STOCK)
-    which = (
-        Product.id == bindparam("id"),
-        exists(select(actor.c.id)),
-        or_(judged, and_(fits, or_(quantity > NOTHING, holds.free()))),
-        or_(expected.is_(None), Product.stock == expected),
-        or_(versions.is_(None), Product.version == any_(versions)),
-    )
+    which = [Product.id == bindparam("id"), exists(select(actor.c.id))]
+    if not judged:
+        fits = (cast(Product.stock, BigInteger) + quantity).between(NOTHING, MAX_STOCK)
+        which.append(and_(fits, or_(quantity > NOTHING, holds.free())))
+    if "expected_stock" in given:
+        which.append(Product.stock == bindparam("expected_stock", type_=Integer))
+    if "versions" in given:
+        which.append(Product.version == any_(bindparam("versions", type_=ARRAY(BigInteger))))
     changed = revision(Product, {"stock": Product.stock + quantity}, *which)
     moved = changed.returning(*PRODUCTS.c).cte("moved")
-    said = {name: parameter(MOVEMENTS.c[name]) for name in ("kind", *SAID)}
+    said = {name: parameter(MOVEMENTS.c[name]) for name in ("kind", *SAID) if name in given}
     line = record(moved, quantity, by=by_actor(actor), **said)
     written = line.returning(*MOVEMENTS.c).cte("written")
     before = moved.c.stock - quantity
@@ -239,10 +233,8 @@ def _moving(claimed: bool, answer: Answer | None) -> Prepared:
         "told"
     )
     found = select(
-        *(moved.c[name] for name in ("id", "stock", "low_stock_threshold")),
-        moved.c.held_until.is_not(None),
-        *(actor.c.id, actor.c.name),
-        *(written.c[name] for name in ("id", *events.SAID)),
+        *(moved.c.stock, moved.c.low_stock_threshold, moved.c.held_until.is_not(None)),
+        *(actor.c.name, written.c.id),
     )
     rows = moved.join(written, true()).join(actor, true())
     if answer is not None:
@@ -253,25 +245,20 @@ def _moving(claimed: bool, answer: Answer | None) -> Prepared:
     return Prepared(found.select_from(rows).add_cte(news))
 
 
-def _moved(row: Row, answer: Answer | None) -> Moved:
+def _moved(row: Row, asked: Mapping[str, Any], answer: Answer | None) -> Moved:
     """What has been done, with lines of the log to follow the commit."""
-    id, stock, threshold, held, actor_id, actor_name, movement_id, *rest = row
-    acting.confirmed(actor_id, actor_name)
-    said = _note(movement_id, rest)
-    if events.falls(stock - said["quantity"], stock, threshold):
+    id, quantity, kind = asked["id"], asked["quantity"], asked["kind"]
+    stock, threshold, held, actor_name, movement_id, *_ = row
+    acting.confirmed(actor_name)
+    words = asked.get("reason"), asked.get("reference")
+    events.note_moved(movement_id, id, quantity, stock, kind, *words)
+    if events.falls(stock - quantity, stock, threshold):
         note("stock.low", product_id=id, stock=stock, threshold=threshold)
     if answer is None:
         return Moved(id, movement_id)
     if held and answer[0] is Product:  # counted before this waited for its row, perhaps
         return Moved(id, movement_id, Lookup(Product, id))
     return Moved(id, movement_id, Written(*row[-3:]))
-
-
-def _note(movement_id: int, rest: Sequence[Any]) -> dict[str, Any]:
-    """What a line says, as the statement returned it; for the log, to follow the commit."""
-    said = dict(zip(events.SAID, rest, strict=False))
-    note("stock.adjusted", movement_id=movement_id, **said)
-    return said
 
 
 def put(
