@@ -14,6 +14,7 @@ from project.serving import connection
 connection.PATIENCE = int(os.environ.get("LABORATORY_PATIENCE", connection.PATIENCE))
 
 Start = Callable[[str, list[tuple[str, str]]], Any]
+LINE = ("REQUEST_METHOD", "RAW_URI", "PATH_INFO", "QUERY_STRING", "SERVER_PROTOCOL")
 MEBIBYTE = b"0123456789abcdef" * 65536
 
 
@@ -29,6 +30,9 @@ def app(environ: dict[str, Any], start: Start) -> Iterable[bytes]:
             return whole(start, "slept")
         case "/field":
             return whole(start, environ.get("HTTP_X_FIELD", "none"))
+        case "/line":
+            told = [environ.pop(name) for name in LINE]
+            return whole(start, " ".join([*told, environ.setdefault("left", "new")]))
         case "/process":
             return whole(start, f"{os.getpid()}")
         case "/stream":

@@ -68,6 +68,26 @@ def test_the_fields_of_each_request_are_its_own(laboratory: Laboratory) -> None:
             assert client.get("/field")[2] == b"none"
 
 
+def test_the_line_of_each_request_is_its_own(laboratory: Laboratory) -> None:
+    kept = "Connection: keep-alive"
+    lines = {
+        get("/line/1?a=b", kept): b"GET /line/1?a=b /line/1 a=b HTTP/1.1 new",
+        get("/line/%32", kept): b"GET /line/%32 /line/2  HTTP/1.1 new",
+        get("/line/3?c", kept, method="PUT"): b"PUT /line/3?c /line/3 c HTTP/1.1 new",
+        get("/line/4", kept, version="1.0"): b"GET /line/4 /line/4  HTTP/1.0 new",
+    }
+    with Client(laboratory) as client:
+        for line, told in [*lines.items(), *lines.items()]:
+            assert client.send(line).answer()[2] == told
+
+
+def test_a_request_without_fields_has_none_of_the_one_before(laboratory: Laboratory) -> None:
+    with Client(laboratory) as client:
+        for _ in range(2):
+            assert client.get("/field", "X-Field: mine")[2] == b"mine"
+        assert client.send(b"GET /field HTTP/1.1\r\n\r\n").answer()[2] == b"none"
+
+
 def test_whether_a_connection_stays_is_the_clients_choice(laboratory: Laboratory) -> None:
     for request, stays in (
         (get("/"), True),
