@@ -119,16 +119,18 @@ def savepoint() -> Iterator[None]:
         raise each
 
 
-@contextmanager
-def _keeping() -> Iterator[list[Refusal]]:
+class _keeping:  # noqa: N801 - as `reading`
     """A refusal that keeps what led to it is put off until that is kept."""
-    kept: list[Refusal] = []
-    try:
-        yield kept
-    except Refusal as refusal:
-        if not refusal.keeps:
-            raise
-        kept.append(refusal)
+
+    def __enter__(self) -> list[Refusal]:
+        self._kept: list[Refusal] = []
+        return self._kept
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        if not isinstance(error, Refusal) or not error.keeps:
+            return False
+        self._kept.append(error)
+        return True
 
 
 def _write_out(unit: Unit) -> None:

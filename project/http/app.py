@@ -16,7 +16,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import BaseConverter, MapAdapter
 
 from project.db import reading, transacted
-from project.http import problems, security, trace, uploads
+from project.http import body, problems, security, trace, uploads
 from project.http.response import Response
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -105,8 +105,11 @@ class App(Flask):
         if request.routing_exception is not None or request.method in SAFE:
             with reading():
                 return super().dispatch_request()
-        with uploads.received(request):
-            return transacted(super().dispatch_request)
+        if uploads.awaited(request):
+            with uploads.received(request):
+                return transacted(super().dispatch_request)
+        body.receive(request)
+        return transacted(super().dispatch_request)
 
     def make_default_options_response(self) -> flask.Response:
         """The methods of either spelling; werkzeug looks at one only."""

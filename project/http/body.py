@@ -25,6 +25,7 @@ from project.http.fields.text import UNSTORABLE
 from project.http.fields.value import NOTHING
 from project.http.problems import BadBody, TooLarge, UnsupportedMedia
 
+JSON = "application/json"
 LIMIT = 1024 * 1024  # bytes of a JSON body
 DEPTH = 32  # levels of nesting
 RECENT = 1_000  # query strings whose meaning is remembered
@@ -46,8 +47,9 @@ def _asked(schema: ma.Schema, text: str) -> Mapping[str, Any]:
 def _document(req: Request) -> Any:
     if "HTTP_CONTENT_ENCODING" in req.environ:
         raise UnsupportedMedia("Send the body without Content-Encoding.")
-    if req.mimetype != "application/json":
-        if req.mimetype or req.content_length or "Transfer-Encoding" in req.headers:
+    media = _media(req)
+    if media != JSON:
+        if media or req.content_length or "Transfer-Encoding" in req.headers:
             raise UnsupportedMedia("Send the body as Content-Type: application/json.")
         raise BadBody("A JSON body is required.")
     return parse(g.body)
@@ -123,8 +125,14 @@ def flatten(messages: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def receive(req: Request) -> None:
     """Read a JSON body while no transaction waits for it, and keep it for whoever asks again."""
-    if req.mimetype == "application/json" and "HTTP_CONTENT_ENCODING" not in req.environ:
+    if _media(req) == JSON and "HTTP_CONTENT_ENCODING" not in req.environ:
         g.body = read(req)
+
+
+def _media(req: Request) -> str:
+    """The media type of the body, as `req.mimetype`, which reads all of the field for it."""
+    sent = req.environ.get("CONTENT_TYPE", "")
+    return sent if sent in ("", JSON) else req.mimetype
 
 
 def read(req: Request) -> bytes:

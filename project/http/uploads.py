@@ -49,19 +49,19 @@ def documented(media: str, example: str) -> dict[str, Any]:
     return {"required": True, "content": {MEDIA: shown}}
 
 
+def awaited(req: Request) -> bool:
+    """Whether the request is one for a file."""
+    return "upload" in _told(req)
+
+
 @contextmanager
 def received(req: Request) -> Iterator[None]:
-    """Have the body, whatever its kind, while no transaction waits for it.
+    """Have the file while no transaction waits for it: it is `g.upload` until the end.
 
-    A file is `g.upload` until the end. Who may not send one learns that before it is read.
+    Who may not send one learns that before it is read.
     """
-    told = getattr(current_app.view_functions[req.endpoint or ""], "_apidoc", {})
-    if "upload" not in told:
-        body.receive(req)
-        yield
-        return
     with reading():
-        guard: Callable[[], None] = getattr(guards, told["guard"])
+        guard: Callable[[], None] = getattr(guards, _told(req)["guard"])
         guard()
         origin.confirm()
     _judge_head(req)
@@ -69,6 +69,11 @@ def received(req: Request) -> Iterator[None]:
         g.body = _read(req, file)
         g.upload = file
         yield
+
+
+def _told(req: Request) -> dict[str, Any]:
+    found: dict[str, Any] = getattr(current_app.view_functions[req.endpoint or ""], "_apidoc", {})
+    return found
 
 
 def file() -> IO[bytes]:
