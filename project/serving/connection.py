@@ -6,7 +6,7 @@ import os
 import socket
 import struct
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from typing import Any
 
@@ -22,6 +22,7 @@ BODY = (
 PATIENCE = 30  # seconds for a head and such a body to come, and that a client may pause afterwards
 PACE = 16 * 1024  # bytes a second that a client must keep up on the whole, pauses aside
 OUT = 512 * 1024  # bytes of an answer that the kernel takes at once, if its `wmem_max` allows it
+LINE, LF = b"\r\n", b"\n"
 LINGER = 2  # seconds to hear a client out that was told the last
 
 
@@ -93,7 +94,7 @@ class Connection:
             if b"\r\n\r\n" not in held and b"\n\n" not in held and len(held) < HEAD:
                 return None
             self.count += 1
-            self.request = self.reader.head(self.cfg, self.peer, self.count)
+            self.request = self.reader.head(self.cfg, self.peer, self.count, held)
             if self.request._expected_100_continue:
                 self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
                 self.request._expected_100_continue = False
@@ -141,19 +142,6 @@ class Connection:
             raise Gone from error
 
 
-@dataclass
-class Fields:
-    """Header fields as they came, and what they mean.
-
-    environ: what the application was told with them, once it was.
-    """
-
-    data: bytes
-    scheme: str
-    parsed: tuple[tuple[str, str], ...]
-    environ: dict[str, Any] | None = None
-
-
 class Reader(SocketUnreader):
     """What gunicorn's parsers read: the bytes that are here, then those the socket waits for."""
 
@@ -174,13 +162,25 @@ class Reader(SocketUnreader):
         held: bytes = self.buf.getvalue()
         return held
 
-    def head(self, cfg: Any, peer: Any, count: int) -> Head:
+    def head(self, cfg: Any, peer: Any, count: int, held: bytes) -> Head:
         """The request whose head is held; a parser that would wait for more of it is refused."""
+        if (fields := self.fields) is not None:
+            line, _, rest = held.partition(LINE)
+            if rest.startswith(fields.data) and LF not in line and len(line) <= fields.limit:
+                self.read()
+                self.unread(rest[len(fields.data) :])
+                return Head.again(fields, self, line, count)
         self.parsing = True
         try:
-            return Head(cfg, self, peer, count)
+            head = Head(cfg, self, peer, count)
         finally:
             self.parsing = False
+        if (fields := head.fields) is not None:
+            self.fields = fields
+            fields.head = {**head.__dict__}
+            for own in ("body", "fields", "unreader"):  # which would keep each other alive
+                del fields.head[own]
+        return head
 
     def chunk(self, size_hint: int | None = None) -> bytes:
         if self.parsing:
@@ -192,6 +192,21 @@ class Reader(SocketUnreader):
         return data
 
 
+@dataclass
+class Fields:
+    """The header fields of a request as they came, with the empty line that ends them.
+
+    limit: how long a request line may be; one that may have any length has none here.
+    head: what is known of the request, after its line and its body.
+    environ: what the application was told with them, once it was.
+    """
+
+    data: bytes
+    limit: int
+    head: dict[str, Any] = field(default_factory=dict)
+    environ: dict[str, Any] | None = None
+
+
 class Head(Request):
     """Asks nothing twice of a client: whether it is a trusted proxy, and what its fields mean.
 
@@ -199,8 +214,18 @@ class Head(Request):
     a head costs. What the same bytes mean on the same connection cannot change.
     """
 
-    scheme: str
     fields: Fields | None = None
+
+    @classmethod
+    def again(cls, fields: Fields, reader: Reader, line: bytes, count: int) -> Head:
+        """The request with this line and the same fields; raises ParseException."""
+        head = cls.__new__(cls)
+        head.__dict__ = {**fields.head, "headers": [*fields.head["headers"]], "trailers": []}
+        head.unreader, head.fields, head.req_number = reader, fields, count
+        head.must_close = False
+        head.parse_request_line(line)
+        head.set_body_reader()
+        return head
 
     def _peer_is_trusted_proxy(self) -> bool:
         if self.unreader.trusted is None:
@@ -208,11 +233,7 @@ class Head(Request):
         return bool(self.unreader.trusted)
 
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
-        known: Fields | None = self.unreader.fields
-        if from_trailer or known is None or known.data != data:
-            parsed: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
-            if from_trailer or self._expected_100_continue:
-                return parsed
-            known = self.unreader.fields = Fields(data, self.scheme, tuple(parsed))
-        self.scheme, self.fields = known.scheme, known
-        return list(known.parsed)
+        parsed: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
+        if not from_trailer and not self._expected_100_continue:
+            self.fields = Fields(data + LINE + LINE, self.limit_request_line)
+        return parsed

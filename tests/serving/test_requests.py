@@ -81,6 +81,30 @@ def test_the_line_of_each_request_is_its_own(laboratory: Laboratory) -> None:
             assert client.send(line).answer()[2] == told
 
 
+@pytest.mark.parametrize("before", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (b"", 400),
+        (b"GET", 400),
+        (b"GET /line\n HTTP/1.1", 400),
+        (b"GET /li\xc3\xa4ne HTTP/1.1", 400),
+        (b"get /line HTTP/1.1", 400),
+        (b"GET line HTTP/1.1", 400),
+        (b"GET /line HTTP/2.0", 400),
+        (b"GET /" + b"a" * 9_000 + b" HTTP/1.1", 414),
+    ],
+)
+def test_a_line_is_judged_whatever_came_before(
+    laboratory: Laboratory, line: bytes, status: int, before: int
+) -> None:
+    good = get("/line")
+    with Client(laboratory) as client:
+        for _ in range(before):
+            assert client.send(good).answer()[0] == 200
+        assert client.send(line + good[good.index(b"\r\n") :]).answer()[0] == status
+
+
 def test_a_request_without_fields_has_none_of_the_one_before(laboratory: Laboratory) -> None:
     with Client(laboratory) as client:
         for _ in range(2):
