@@ -1,5 +1,6 @@
 """The database: the words models are written in, and the verbs services speak."""
 
+from project.db.connections import Passed
 from project.db.copying import copy_in
 from project.db.counts import UNKNOWN, Counts, count
 from project.db.filters import Filter, at_least, at_most, equals, narrowed
@@ -58,6 +59,7 @@ __all__ = [
     "Instant",
     "Item",
     "Lookup",
+    "Passed",
     "Prepared",
     "Shape",
     "Spoken",

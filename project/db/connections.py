@@ -9,6 +9,7 @@ from typing import Any
 
 from psycopg2 import extensions
 from sqlalchemy import Engine, Pool, PoolProxiedConnection, event
+from sqlalchemy.types import UserDefinedType
 
 from config import NAME
 from project import meters, telemetry
@@ -28,7 +29,21 @@ SERVER_SETTINGS = {
     # by whoever fills this up: a few milliseconds, where the server's 4MB would be a hundred
     "gin_pending_list_limit": "256kB",
 }
+# The type that `Passed` is for PostgreSQL: to its cursors the driver hands out the bytes.
+PASSED = extensions.new_type((1042,), "PASSED", extensions.BYTES)
 COMPACT = JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+class Passed(UserDefinedType[bytes]):
+    """A text that is passed on as its bytes come, and not decoded only to be encoded again.
+
+    It is none of the types that columns have, and no conversion for the server.
+    """
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: object) -> str:
+        return "bpchar"
 
 
 class Driver(extensions.connection):

@@ -12,12 +12,13 @@ from functools import lru_cache
 from itertools import count
 from typing import Any
 
-from psycopg2.extensions import QuotedString
+from psycopg2.extensions import QuotedString, register_type
 from sqlalchemy import BindParameter, Select
 from sqlalchemy.dialects.postgresql.psycopg import PGCompiler_psycopg, PGDialect_psycopg
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 
 from config import NAME
+from project.db.connections import PASSED
 from project.db.session import Asking
 
 PLANS = 200  # that a connection keeps
@@ -86,6 +87,7 @@ class Prepared:
         given = self._values(values)
         with Asking() as connection:
             cursor = connection.cursor()
+            register_type(PASSED, cursor)
             if self.name:
                 self._plan(connection.plans, cursor)
                 placed = [given[name] for name in self._places]

@@ -109,7 +109,7 @@ class Written(NamedTuple):
     """A row as the document that is answered of it, and the tag of its state."""
 
     id: int
-    document: str
+    document: bytes
     tag: str
 
 

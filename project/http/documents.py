@@ -31,7 +31,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.orm import aliased
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from project.db import Lookup, Prepared, Written, ask
+from project.db import Lookup, Passed, Prepared, Written, ask
 from project.http.fields import Value
 
 COMMA, OPENED, CLOSED = (literal_column(f"'{sign}'", Text) for sign in ",[]")
@@ -64,7 +64,7 @@ class Shape:
         """The members beside each row, and the columns of what is written."""
         row = aliased(model, source)
         document = _beside(source, row, self.schema, known)
-        return document, (row.id, spelled(document), known.get("tag", row.tag))
+        return document, (row.id, cast(spelled(document), Passed), known.get("tag", row.tag))
 
 
 def rows(found: Select[Any], **keys: ColumnElement[Any]) -> Select[Any]:

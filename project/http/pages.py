@@ -25,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from project.db import Counts, Spoken, ask, form
+from project.db import Counts, Passed, Spoken, ask, form
 from project.db.prepared import Row
 from project.http import documents, orders
 from project.http.fields import Int, Text
@@ -34,7 +34,7 @@ from project.http.schemas import Query, Schema
 
 Columns = Mapping[str, ColumnElement[Any]]
 PARAMETERS = ("skip", "limit", "cursor", "sort")
-BREAK = "\n"  # between two documents: none has any
+BREAK = b",\n"  # between two documents: none has such an end of a line
 DEEP = 1000  # rows to leave out; from there on it pays to look for the ids first
 
 
@@ -113,8 +113,8 @@ def read(
     skip: int | None = None,
     cursor: str | None = None,
     sort: Order,
-) -> str:
-    """The document of one page of what was found.
+) -> tuple[bytes, bytes, bytes]:
+    """The document of one page of what was found, in pieces.
 
     One row more than asked tells whether there is another page.
     given: the filters that were.
@@ -133,11 +133,8 @@ def read(
         total = page.skip + rows if ended else counts.total(found, given, said)
     onwards = f'"{sort.cursor(last)}"' if more else "null"
     start = "null" if cursor is not None else page.skip
-    listed = (items or "").replace(BREAK, ",")
-    return (
-        f'{{"items":[{listed}],"total":{total},"skip":{start},"limit":{limit},'
-        f'"next_cursor":{onwards}}}'
-    )
+    rest = f'],"total":{total},"skip":{start},"limit":{limit},"next_cursor":{onwards}}}'
+    return b'{"items":[', items or b"", rest.encode()
 
 
 def _ask(
@@ -191,10 +188,11 @@ def _statement(
     places = {f"place_{n}": key.column for n, key in enumerate(page.order.keys)}
     rows = documents.rows(picked, **places).subquery("page")
     document = documents.beside(rows, picked, schema)
-    items = func.string_agg(documents.spelled(document), literal_column("E'\\n'", SqlText))
+    items = func.string_agg(documents.spelled(document), literal_column("E',\\n'", SqlText))
     last = literal_column(str(page.limit), Integer)
     ends = (cast(func.array_agg(rows.c[place])[last], SqlText) for place in places)
-    answer = select(func.count(), items, null() if told is None else told, *ends)
+    answer: Select[Any] = select(func.count(), cast(items, Passed))
+    answer = answer.add_columns(null() if told is None else told, *ends)
     return answer.select_from(rows.join(document, true()))
 
 

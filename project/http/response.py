@@ -27,9 +27,9 @@ class Response(flask.Response):
         return () if environ["REQUEST_METHOD"] == "HEAD" else pieces
 
 
-def document(text: str, status: int = 200) -> Response:
+def document(*pieces: bytes, status: int = 200) -> Response:
     """A document of JSON."""
-    body = f"{text}\n".encode()
+    body = b"".join((*pieces, b"\n"))
     headers = Headers()  # werkzeug would look for each before it adds it
     headers.add("Content-Type", "application/json")
     headers.add("Content-Length", str(len(body)))
