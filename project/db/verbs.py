@@ -95,8 +95,8 @@ class Shape(Hashable, Protocol):
 
     def of(
         self, source: FromClause, model: type[Base], known: Mapping[str, ColumnElement[Any]]
-    ) -> tuple[FromClause, Sequence[Any]]:
-        """What to join to the row, and the columns that `Written` consists of.
+    ) -> Sequence[Any]:
+        """The columns that `Written` consists of.
 
         known: what of the row, or its `tag`, the statement knows without asking for it.
         """

@@ -6,6 +6,7 @@ answered never becomes objects here. A house test compares both for every schema
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +16,6 @@ import marshmallow as ma
 from sqlalchemy import (
     ColumnElement,
     FromClause,
-    Label,
     Select,
     Text,
     and_,
@@ -23,18 +23,17 @@ from sqlalchemy import (
     cast,
     func,
     inspect,
-    literal_column,
     select,
-    true,
 )
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
-from sqlalchemy.sql.selectable import LateralFromClause
 
 from project.db import Lookup, Passed, Prepared, Written, ask
 from project.http.fields import Value
+from project.http.fields.value import NULL, constant
 
-COMMA, OPENED, CLOSED = (literal_column(f"'{sign}'", Text) for sign in ",[]")
+COMMA, OPENED, CLOSED = map(constant, ",[]")
+MOST = 40  # members that are put together at once: a function of PostgreSQL takes 100 arguments
 Further = Mapping[str, ColumnElement[Any]]
 
 
@@ -58,13 +57,11 @@ class Shape:
 
     schema: ma.Schema
 
-    def of(
-        self, source: FromClause, model: Any, known: Further
-    ) -> tuple[FromClause, Sequence[Any]]:
-        """The members beside each row, and the columns of what is written."""
+    def of(self, source: FromClause, model: Any, known: Further) -> Sequence[Any]:
+        """The columns of what is written."""
         row = aliased(model, source)
-        document = _beside(source, row, self.schema, known)
-        return document, (row.id, cast(spelled(document), Passed), known.get("tag", row.tag))
+        document = _object(self.schema, row, source, known)
+        return row.id, cast(document, Passed), known.get("tag", row.tag)
 
 
 def rows(found: Select[Any], **keys: ColumnElement[Any]) -> Select[Any]:
@@ -75,22 +72,11 @@ def rows(found: Select[Any], **keys: ColumnElement[Any]) -> Select[Any]:
     return found.with_only_columns(*columns, *labelled, maintain_column_froms=True)
 
 
-def beside(source: FromClause, found: Select[Any], schema: ma.Schema) -> LateralFromClause:
-    """The document's members beside each row of `source`, as columns."""
+def spelled(source: FromClause, found: Select[Any], schema: ma.Schema) -> ColumnElement[str]:
+    """The document of each row of `source`: JSON without a blank."""
     model, further = _read(found)
-    columns = {name: source.c[name] for name in further}
-    return _beside(source, aliased(model, source), schema, columns)
-
-
-def _beside(source: FromClause, row: Any, schema: ma.Schema, further: Further) -> LateralFromClause:
-    """As there, of an entity; `further` are fields that are not asked of it."""
-    members = _members(schema, row, source, further)
-    return select(*members).correlate(source).lateral("document")
-
-
-def spelled(document: Any) -> ColumnElement[str]:
-    """The JSON of members that are columns, without a blank between them."""
-    return cast(func.row_to_json(document.table_valued()), Text)
+    known = {name: source.c[name] for name in further}
+    return _object(schema, aliased(model, source), source, known)
 
 
 @cache
@@ -102,8 +88,7 @@ def _by_id(model: Any, schema: ma.Schema) -> Prepared:
 def _one(found: Select[Any], schema: ma.Schema) -> Select[Any]:
     row = rows(found).subquery("row")
     model, further = _read(found)
-    document, columns = Shape(schema).of(row, model, {name: row.c[name] for name in further})
-    return select(*columns).select_from(row.join(document, true()))
+    return select(*Shape(schema).of(row, model, {name: row.c[name] for name in further}))
 
 
 def _read(found: Select[Any]) -> tuple[Any, dict[str, ColumnElement[Any]]]:
@@ -112,11 +97,21 @@ def _read(found: Select[Any]) -> tuple[Any, dict[str, ColumnElement[Any]]]:
     return entity["entity"], {other["name"]: other["expr"] for other in others}
 
 
-def _members(schema: ma.Schema, row: Any, source: FromClause, further: Further) -> list[Label[Any]]:
-    return [
-        _member(field, name, row, source, further).label(field.data_key or name)
-        for name, field in schema.dump_fields.items()
-    ]
+def _object(
+    schema: ma.Schema, row: Any, source: FromClause, further: Further
+) -> ColumnElement[str]:
+    """The members put together by hand, since PostgreSQL's own functions find out for each row anew
+    how each type is spelled; `further` are fields that are not asked of the row.
+    """
+    pieces: list[ColumnElement[Any]] = []
+    for name, field in schema.dump_fields.items():
+        key = json.dumps(field.data_key or name, ensure_ascii=False)
+        value = _member(field, name, row, source, further)
+        pieces += constant(f"{',' if pieces else '{'}{key}:"), value
+    pieces.append(constant("}"))
+    groups = [pieces[at : at + 2 * MOST] for at in range(0, len(pieces), 2 * MOST)]
+    first, *others = (func.concat(*group, type_=Text) for group in groups)
+    return func.concat(first, *others, type_=Text) if others else first
 
 
 def _member(
@@ -124,7 +119,7 @@ def _member(
 ) -> ColumnElement[Any]:
     column = further[name] if name in further else getattr(row, field.attribute or name)
     if isinstance(field, Value):
-        return field.sql(column)
+        return field.json(column)
     many = isinstance(field, ma.fields.List)
     nested: Any = field.inner if isinstance(field, ma.fields.List) else field
     return _related(column.property, nested.schema, row, source, many=many)
@@ -140,13 +135,13 @@ def _related(
         for here, there in relation.local_remote_pairs
     ]
     orders = [_attribute(other, model, column) for column in relation.order_by or ()]
-    members = _members(schema, other, source, {})
-    found = select(*members).where(and_(*joined)).correlate(source)
-    document = found.order_by(*orders).subquery("related")
+    document = _object(schema, other, source, {})
     if not many:
-        return select(func.row_to_json(document.table_valued())).scalar_subquery()
-    listed = func.string_agg(spelled(document), COMMA)
-    return select(cast(func.concat(OPENED, listed, CLOSED), JSON)).scalar_subquery()
+        found = select(document).where(and_(*joined)).correlate(source)
+        return func.coalesce(found.scalar_subquery(), NULL, type_=Text)
+    separator = aggregate_order_by(COMMA, *orders) if orders else COMMA
+    listed = select(func.string_agg(document, separator)).where(and_(*joined)).correlate(source)
+    return func.concat(OPENED, listed.scalar_subquery(), CLOSED)
 
 
 def _attribute(entity: Any, mapper: Any, column: Any) -> Any:

@@ -20,7 +20,7 @@ from sqlalchemy import Text as SqlText
 from project import meters
 from project.db import Stream
 from project.db.stream import CSV, LINES, PATIENCE
-from project.http import documents, openapi
+from project.http import openapi
 from project.http.fields import Choice, StrictBoolean, Text, Value
 from project.http.response import Response
 from project.http.schemas import Query, Schema
@@ -127,7 +127,8 @@ def _spelled(
         for name, column in zip(names, columns, strict=True)
     )
     rows = found.with_only_columns(*cells).order_by(None).order_by(columns[0])
-    return rows if format == "csv" else select(documents.spelled(rows.subquery("row")))
+    whole: Any = rows.subquery("row")
+    return rows if format == "csv" else select(func.row_to_json(whole.table_valued()))
 
 
 def _cell(

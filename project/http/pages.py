@@ -20,7 +20,6 @@ from sqlalchemy import (
     literal_column,
     null,
     select,
-    true,
 )
 from sqlalchemy import Text as SqlText
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -187,13 +186,12 @@ def _statement(
 ) -> Select[Any]:
     places = {f"place_{n}": key.column for n, key in enumerate(page.order.keys)}
     rows = documents.rows(picked, **places).subquery("page")
-    document = documents.beside(rows, picked, schema)
-    items = func.string_agg(documents.spelled(document), literal_column("E',\\n'", SqlText))
+    document = documents.spelled(rows, picked, schema)
+    items = func.string_agg(document, literal_column("E',\\n'", SqlText))
     last = literal_column(str(page.limit), Integer)
     ends = (cast(func.array_agg(rows.c[place])[last], SqlText) for place in places)
-    answer: Select[Any] = select(func.count(), cast(items, Passed))
-    answer = answer.add_columns(null() if told is None else told, *ends)
-    return answer.select_from(rows.join(document, true()))
+    columns: list[Any] = [func.count(), cast(items, Passed), null() if told is None else told]
+    return select(*columns, *ends).select_from(rows)
 
 
 def _picked(found: Select[Any], page: Page) -> Select[Any]:

@@ -6,12 +6,12 @@ import re
 from datetime import UTC, date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, func, literal_column
+from sqlalchemy import ColumnElement, func
 
-from project.http.fields.value import Value
+from project.http.fields.value import Value, constant, or_null
 
-ZONE = literal_column("'UTC'", Text)
-SPELLING = literal_column("""'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'""", Text)
+ZONE, SPELLING = constant("UTC"), constant('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+QUOTED = constant(r'\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\"')
 
 
 class Timestamp(Value):
@@ -26,6 +26,9 @@ class Timestamp(Value):
 
     def sql(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         return func.to_char(func.timezone(ZONE, column), SPELLING)
+
+    def json(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return or_null(column, func.to_char(func.timezone(ZONE, column), QUOTED))
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
         try:

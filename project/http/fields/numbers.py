@@ -6,14 +6,16 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, cast, func
+from sqlalchemy import ColumnElement, case, cast, func, not_
 from sqlalchemy import Text as SqlText
 
 from project.db import INT4, INT8
-from project.http.fields.value import NOTHING, Value
+from project.http.fields.value import NOTHING, NULL, Value, constant, never_null, or_null
 
 PENNY = Decimal("0.01")
 MOST = Decimal("99999999.99")
+
+TRUE, FALSE, QUOTE = constant("true"), constant("false"), constant('"')
 
 NOT_ZERO = "(?=[0.]*[1-9])"
 
@@ -48,6 +50,9 @@ class Int(Value):
         if isinstance(value, int) and not isinstance(value, bool):
             return value
         raise self.make_error("invalid")
+
+    def json(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return column if never_null(column) else func.coalesce(cast(column, SqlText), NULL)
 
     def plain(self) -> str:
         if self.min > 1:
@@ -101,6 +106,9 @@ class StrictBoolean(Value):
             raise self.make_error("invalid")
         return value
 
+    def json(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return or_null(column, case((column, TRUE), (not_(column), FALSE)))
+
     def plain(self) -> str:
         return "(true|false)"
 
@@ -138,6 +146,9 @@ class Numeric(Value):
     def sql(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         exact = getattr(column.type, "scale", None) == self.places  # as they are kept
         return cast(column if exact else func.round(column, self.places), SqlText)
+
+    def json(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return or_null(column, QUOTE.concat(self.sql(column)).concat(QUOTE))
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):

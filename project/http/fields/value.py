@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from marshmallow import ValidationError, fields
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Text, cast, func, literal_column
 
 NOTHING = "(?!)"  # the regular expression that no text matches
+
+
+def constant(text: str) -> ColumnElement[str]:
+    """A text that is part of a statement, and no parameter of it."""
+    doubled = text.replace("'", "''")
+    return literal_column(f"'{doubled}'", Text)
+
+
+NULL = constant("null")
 
 
 class Message(str):
@@ -52,6 +61,10 @@ class Value(fields.Field[Any]):
         """A column as PostgreSQL shall write it into a document: what `_serialize` is here."""
         return column
 
+    def json(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """The same as JSON, a text."""
+        return or_null(column, cast(func.to_json(self.sql(column)), Text))
+
     def plain(self) -> str:
         """A regular expression of the spelled values that are good, whose one group is the value.
 
@@ -72,3 +85,13 @@ class Value(fields.Field[Any]):
     def limits(self) -> dict[str, Any]:
         """What JSON Schema can say of the values allowed."""
         return {}
+
+
+def or_null(column: ColumnElement[Any], json: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The JSON of a column, given that of its values: what is never null is not asked about."""
+    return json if never_null(column) else func.coalesce(json, NULL)
+
+
+def never_null(column: ColumnElement[Any]) -> bool:
+    """Whether it is a column of a table that says so."""
+    return getattr(column, "nullable", True) is False

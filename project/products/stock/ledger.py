@@ -148,8 +148,7 @@ def _opening(claimed: bool, given: frozenset[str], shape: Shape | None) -> Prepa
     found = select(made.c.id, actor.c.name, written.c.id)
     rows = made.join(actor, true()).outerjoin(written, true())
     if shape is not None:
-        document, columns = shape.of(made, Product, holds.none(made))
-        rows, found = rows.join(document, true()), found.add_columns(*columns)
+        found = found.add_columns(*shape.of(made, Product, holds.none(made)))
     return Prepared(found.select_from(rows).add_cte(news))
 
 
@@ -240,8 +239,8 @@ def _moving(claimed: bool, given: frozenset[str], judged: bool, answer: Answer |
     if answer is not None:
         model, shape = answer
         source = moved if model is Product else written
-        document, columns = shape.of(source, model, holds.none(moved) if model is Product else {})
-        rows, found = rows.join(document, true()), found.add_columns(*columns)
+        known = holds.none(moved) if model is Product else {}
+        found = found.add_columns(*shape.of(source, model, known))
     return Prepared(found.select_from(rows).add_cte(news))
 
 
