@@ -108,7 +108,7 @@ def _object(
         key = json.dumps(field.data_key or name, ensure_ascii=False)
         value = _member(field, name, row, source, further)
         pieces += constant(f"{',' if pieces else '{'}{key}:"), value
-    pieces.append(constant("}"))
+    pieces.append(constant("}" if pieces else "{}"))
     groups = [pieces[at : at + 2 * MOST] for at in range(0, len(pieces), 2 * MOST)]
     first, *others = (func.concat(*group, type_=Text) for group in groups)
     return func.concat(first, *others, type_=Text) if others else first

@@ -41,7 +41,8 @@ from project.http.fields import (
     Uuid,
     Value,
 )
-from project.products.models import MAX_STOCK
+from project.http.schemas import Schema
+from project.products.models import MAX_STOCK, Product
 from project.products.stock import service as stock
 from project.reservations import service as reservations
 from project.sessions import service as sessions
@@ -184,6 +185,24 @@ def test_every_page_is_written_as_its_schema_would(app: App, everything: None, l
         members["next_cursor"] = json.loads(page)["next_cursor"]
         assert (members["next_cursor"] is None) == (len(rows) <= limit)
         assert page == dumped(whole().dump(members)), endpoint
+
+
+@pytest.mark.parametrize("members", [0, 1, 40, 41, 130])
+def test_a_document_has_as_many_members_as_its_schema(context: None, members: int) -> None:
+    """Whatever they are called."""
+    odd = 'it\'s \\ "{}" of 100% ß :x'
+    names = [odd.format(n) for n in range(members)]
+    fields = {f"n{n}": _id(name) for n, name in enumerate(names)}
+    schema: Any = type("Wide", (Schema,), fields)()
+    product = make_product()
+    expected = dumped(schema.dump(product))
+    assert documents.find(Lookup(Product, product.id), schema).document.decode() == expected
+    among = Lookup(Product, product.id, select(Product).where(Product.id > 0))
+    assert documents.find(among, schema).document.decode() == expected
+
+
+def _id(name: str) -> Int:
+    return Int(attribute="id", data_key=name, dump_only=True)
 
 
 KINDS: list[tuple[Value, Any, list[Any]]] = [
