@@ -6,6 +6,7 @@ import re
 import time
 from collections import deque
 from dataclasses import dataclass
+from functools import cached_property
 from threading import Lock
 
 from gunicorn.http.message import Request
@@ -23,14 +24,28 @@ class Crowded(Exception):
     """No place became free in time."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False)
 class Guest:
-    """A request that has a place, or waits for one; a probe, which has no lane, needs none."""
+    """A request that has a place, or waits for one."""
 
     connection: Connection
     request: Request
-    lane: str
     since: float = 0.0  # when it began to wait
+
+    @property
+    def probing(self) -> bool:
+        """Whether it needs no place: it may have to tell that none is left."""
+        return (self.request.path or "").rstrip("/") in PROBES
+
+    @cached_property
+    def lane(self) -> str:
+        """Whose way it is in, if it takes long."""
+        if not self.connection.small:
+            return LARGE
+        path = (self.request.path or "").rstrip("/")
+        item = ITEM.match(path)
+        way = "reads" if self.request.method in READS else "writes"
+        return f"{way} {item[0] if item else path}"
 
 
 class Places:
@@ -43,14 +58,14 @@ class Places:
     """
 
     def __init__(self, number: int) -> None:
-        self._free, self._most = number, max(1, number - 1)
-        self._lanes: dict[str, int] = {}
+        self._number, self._most = number, max(1, number - 1)
+        self._inside: set[Guest] = set()
         self._queue: deque[Guest] = deque()
         self._guard = Lock()
 
     def enter(self, connection: Connection, request: Request) -> Guest | None:
         """Take a place; without one the request is in the queue, and no longer the caller's."""
-        guest = Guest(connection, request, _lane(connection, request))
+        guest = Guest(connection, request)
         with self._guard:
             if self._admit(guest):
                 return guest
@@ -60,13 +75,8 @@ class Places:
 
     def leave(self, guest: Guest) -> None:
         """Give the place back; whoever does so asks for the `next`."""
-        if guest.lane:
-            with self._guard:
-                self._free += 1
-                if self._lanes[guest.lane] == 1:
-                    del self._lanes[guest.lane]
-                else:
-                    self._lanes[guest.lane] -= 1
+        with self._guard:
+            self._inside.discard(guest)
 
     def next(self) -> Guest | None:
         """The one who waited longest of those who now have a place."""
@@ -88,20 +98,12 @@ class Places:
         return found
 
     def _admit(self, guest: Guest) -> bool:
-        if guest.lane:
-            taken = self._lanes.get(guest.lane, 0)
-            if not self._free or taken >= self._most:
+        if guest.probing:
+            return True
+        if (taken := len(self._inside)) >= self._most:  # before that no lane can be full
+            if taken >= self._number:
                 return False
-            self._free -= 1
-            self._lanes[guest.lane] = taken + 1
+            if sum(each.lane == guest.lane for each in self._inside) >= self._most:
+                return False
+        self._inside.add(guest)
         return True
-
-
-def _lane(connection: Connection, request: Request) -> str:
-    path = (request.path or "").rstrip("/")
-    if path in PROBES:  # they take no place, and tell that none is left
-        return ""
-    if not connection.small:
-        return LARGE
-    item = ITEM.match(path)
-    return f"{'reads' if request.method in READS else 'writes'} {item[0] if item else path}"
