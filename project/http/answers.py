@@ -12,7 +12,7 @@ from flask import Response, current_app, jsonify, url_for
 from project.db import UNKNOWN, Counts, Lookup, Written
 from project.http import documents, downloads, etag, openapi, pages
 from project.http.orders import Columns
-from project.http.response import document
+from project.http.response import Document
 from project.http.schemas import Query, Schema
 
 View = Callable[..., Any]
@@ -53,7 +53,7 @@ class Answers(flask_smorest.Blueprint):
                 if isinstance(item, Lookup):
                     item = documents.find(item, out)
                 if isinstance(item, Written):
-                    response: Response = document(item.document, status=status)
+                    response: Response = Document(item.document, status=status)
                 else:
                     response = jsonify(out.dump(item))
                     response.status_code = status
@@ -100,7 +100,7 @@ class Answers(flask_smorest.Blueprint):
                     name for name, value in kwargs.items() if value != usual.get(name)
                 )
                 found = view(*args, **kwargs)
-                return document(*pages.read(found, item, counts, given, **wanted))
+                return Document(*pages.read(found, item, counts, given, **wanted))
 
             openapi.note(answered, "written", schema)
             found: View = read(self._documented(answered, self.response(200, page)))

@@ -48,10 +48,19 @@ class NoSessions(SessionInterface):
         return self.none
 
 
+class OurRequest(Request):
+    """Flask's, which has files to close only where somebody asked for them."""
+
+    def close(self) -> None:
+        if "files" in self.__dict__:
+            super().close()
+
+
 class App(Flask):
     """Flask, with the boundary that commits and one shape of refusal."""
 
     json_provider_class = Json
+    request_class = OurRequest
     response_class = Response
     session_interface = NoSessions()
 
