@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import Executable, insert
 from sqlalchemy.orm import Session
 
+from project import logs
 from project.db.outbox import EVENTS, happened
 from project.db.rules import Duplicate, refusing
 from project.db.session import READING, UNIT, Unit, begun, db, pool_patience
@@ -174,7 +175,7 @@ def after_commit(action: Callable[[], object]) -> None:
 
 def note(name: str, /, **fields: Any) -> None:
     """Log a line after the commit."""
-    after_commit(partial(log.info, name, **fields))
+    after_commit(partial(logs.tell, name, fields))
 
 
 def announce(name: str, /, **fields: Any) -> None:

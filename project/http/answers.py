@@ -7,7 +7,8 @@ from functools import wraps
 from typing import Any
 
 import flask_smorest
-from flask import Response, current_app, jsonify, url_for
+from flask import Response, current_app, jsonify
+from flask.globals import request_ctx
 
 from project.db import UNKNOWN, Counts, Lookup, Written
 from project.http import documents, downloads, etag, openapi, pages
@@ -194,4 +195,6 @@ class Answers(flask_smorest.Blueprint):
 
 
 def _location(at: str, place: Mapping[str, str], item: Any) -> str:
-    return url_for(at, **{part: getattr(item, name) for part, name in place.items()})
+    adapter: Any = request_ctx.url_adapter  # as `url_for`, which finds out first where it is
+    path: str = adapter.build(at, {part: getattr(item, name) for part, name in place.items()})
+    return path

@@ -62,7 +62,7 @@ class Value(fields.Field[Any]):
         return column
 
     def json(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """The same as JSON, a text."""
+        """The same as JSON, a text that is never null."""
         return or_null(column, cast(func.to_json(self.sql(column)), Text))
 
     def plain(self) -> str:
