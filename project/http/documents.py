@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     inspect,
     select,
+    type_coerce,
 )
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.orm import aliased
@@ -117,7 +118,10 @@ def _object(
 def _member(
     field: ma.fields.Field[Any], name: str, row: Any, source: FromClause, further: Further
 ) -> ColumnElement[Any]:
-    column = further[name] if name in further else getattr(row, field.attribute or name)
+    if name in further:  # it may be null though its column is not, where it has been joined
+        column: Any = type_coerce(further[name], further[name].type)
+    else:
+        column = getattr(row, field.attribute or name)
     if isinstance(field, Value):
         return field.json(column)
     many = isinstance(field, ma.fields.List)

@@ -234,6 +234,7 @@ class Head(Request):
 
     def parse_headers(self, data: bytes, from_trailer: bool = False) -> list[tuple[str, str]]:
         parsed: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
-        if not from_trailer and not self._expected_100_continue:
+        expecting = any(name == "EXPECT" for name, _ in parsed)  # which HTTP/1.0 ignores
+        if not from_trailer and not expecting:
             self.fields = Fields(data + LINE + LINE, self.limit_request_line)
         return parsed

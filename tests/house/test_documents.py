@@ -22,6 +22,7 @@ from sqlalchemy import (
     cast,
     literal,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import selectinload
@@ -43,7 +44,9 @@ from project.http.fields import (
 )
 from project.http.schemas import Schema
 from project.products.models import MAX_STOCK, Product
+from project.products.schemas import ProductOut
 from project.products.stock import service as stock
+from project.products.stock.models import Movement
 from project.reservations import service as reservations
 from project.sessions import service as sessions
 from project.sessions.models import Session
@@ -203,6 +206,25 @@ def test_a_document_has_as_many_members_as_its_schema(context: None, members: in
 
 def _id(name: str) -> Int:
     return Int(attribute="id", data_key=name, dump_only=True)
+
+
+@pytest.mark.parametrize("strings", ["on", "off"])
+def test_what_nobody_could_have_sent_is_written_as_null(context: None, strings: str) -> None:
+    """By SQL instants may be infinite, and a server may read backslashes otherwise."""
+    product = make_product()
+    db.session.execute(text(f"SET LOCAL standard_conforming_strings = {strings}"))
+    db.session.execute(text("UPDATE products SET created_at = 'infinity'"))
+    written = json.loads(documents.find(Lookup(Product, product.id), ProductOut()).document)
+    assert written["created_at"] is None
+    assert written["updated_at"].endswith("Z")
+
+
+def test_what_an_outer_join_leaves_out_is_null(context: None) -> None:
+    product = make_product()
+    never = select(Product, Movement.quantity.label("available"))
+    found: Any = never.outerjoin(Movement, Movement.id == 0)
+    among = Lookup(Product, product.id, found)
+    assert json.loads(documents.find(among, ProductOut()).document)["available"] is None
 
 
 KINDS: list[tuple[Value, Any, list[Any]]] = [

@@ -105,6 +105,17 @@ def test_a_line_is_judged_whatever_came_before(
         assert client.send(line + good[good.index(b"\r\n") :]).answer()[0] == status
 
 
+def test_who_waits_to_be_asked_is_asked_though_the_same_fields_were_ignored(
+    laboratory: Laboratory,
+) -> None:
+    waits = ("Connection: keep-alive", "Expect: 100-continue", "Content-Length: 3")
+    early, late = (get("/digest", *waits, method="POST", version=each) for each in ("1.0", "1.1"))
+    with Client(laboratory) as client:
+        assert client.send(early + b"abc").answer()[2] == digest(b"abc")
+        assert client.send(late).answer(body=False)[0] == 100
+        assert client.send(b"abc").answer()[2] == digest(b"abc")
+
+
 def test_a_request_without_fields_has_none_of_the_one_before(laboratory: Laboratory) -> None:
     with Client(laboratory) as client:
         for _ in range(2):

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func
 
-from project.http.fields.value import Value, constant, or_null
+from project.http.fields.value import NULL, Value, constant
 
 ZONE, SPELLING = constant("UTC"), constant('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 QUOTED = constant(r'\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\"')
@@ -28,7 +28,7 @@ class Timestamp(Value):
         return func.to_char(func.timezone(ZONE, column), SPELLING)
 
     def json(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return or_null(column, func.to_char(func.timezone(ZONE, column), QUOTED))
+        return func.coalesce(func.to_char(func.timezone(ZONE, column), QUOTED), NULL)  # of infinity
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> datetime:
         try:

@@ -52,7 +52,8 @@ class Int(Value):
         raise self.make_error("invalid")
 
     def json(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return column if never_null(column) else func.coalesce(cast(column, SqlText), NULL)
+        number = self.sql(column)
+        return number if never_null(column) else func.coalesce(cast(number, SqlText), NULL)
 
     def plain(self) -> str:
         if self.min > 1:

@@ -12,8 +12,9 @@ NOTHING = "(?!)"  # the regular expression that no text matches
 
 def constant(text: str) -> ColumnElement[str]:
     """A text that is part of a statement, and no parameter of it."""
-    doubled = text.replace("'", "''")
-    return literal_column(f"'{doubled}'", Text)
+    doubled = text.replace("'", "''").replace("\\", r"\\")
+    escaping = "E" if "\\" in text else ""
+    return literal_column(f"{escaping}'{doubled}'", Text)
 
 
 NULL = constant("null")
@@ -62,7 +63,10 @@ class Value(fields.Field[Any]):
         return column
 
     def json(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        """The same as JSON, a text that is never null."""
+        """The same as JSON: a text, or what `concat` spells as one; never null.
+
+        A class with another `sql` may need another of these, too.
+        """
         return or_null(column, cast(func.to_json(self.sql(column)), Text))
 
     def plain(self) -> str:
@@ -93,5 +97,5 @@ def or_null(column: ColumnElement[Any], json: ColumnElement[Any]) -> ColumnEleme
 
 
 def never_null(column: ColumnElement[Any]) -> bool:
-    """Whether it is a column of a table that says so."""
+    """Whether it is a column of a table that says so; an outer join may leave it out still."""
     return getattr(column, "nullable", True) is False
