@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from threading import Event, Thread
 
+import pytest
+
 from project.serving.turn import PATIENCE, Turn
 
 
@@ -50,6 +52,20 @@ def test_who_is_slow_loses_it_and_a_third_may_have_it_then() -> None:
     assert not third.wait(30 * PATIENCE)  # the second waits for a request
     turn.stop()  # is said by one whose turn it is no longer
     assert not third.is_set()
+
+
+def test_who_was_quick_for_long_loses_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("project.serving.turn.CALM", 3)
+    turn = Turn()
+    turn.take()
+    second = taker(turn)
+    end = time.monotonic() + 20 * PATIENCE
+    while time.monotonic() < end:
+        turn.start()
+        turn.stop()
+    assert not second.is_set()
+    turn.start()
+    assert second.wait(5)
 
 
 def test_who_was_slow_gets_in_line_again() -> None:
