@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import (
@@ -128,12 +129,17 @@ def _part(q: str, column: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
     literally = q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     pattern = f"%{literally}%"
     if TRIGRAM.search(q):
-        return func.lower(column).like(func.lower(pattern))
+        return _lower(column).like(func.lower(pattern))
     like = column.ilike(pattern)
     common = len(q) == 1 and q.isascii()  # in nearly every text
     if common or not column.property.columns[0].info.get("ngrams"):
         return like
     return ngrams(column).contains(ngrams(literal(q), min(len(q), 2))) & like
+
+
+@cache
+def _lower(column: InstrumentedAttribute[str]) -> ColumnElement[str]:
+    return func.lower(column)
 
 
 def save(row: Entity) -> Entity:
