@@ -55,6 +55,7 @@ PRODUCTS = "/api/v1/products/"
 NEW = '{"name": "Bench %(number)s", "price": "19.99", "stock": 25}'
 CODES = 9_000_000  # of seven digits each, so that none is part of another
 MARKS = {"id": 987_654_321, "code": 8_121_212, "quantity": 343_434, "number": 565_656_565}
+PREPARED, EXECUTED = re.compile(r"(?s)PREPARE (\w+) .*"), re.compile(r"\bEXECUTE (\w+)")
 TARGETS = ("ours", "bare", "pgbench")
 OPTIONS: str = engine_options(1)["connect_args"]["options"]  # of the application's connections
 NUMBER = re.compile(r"-?\d+")
@@ -226,9 +227,11 @@ def fill(server: Server, folder: Path, rows: int) -> None:
 def overhear(kinds: Sequence[Kind], server: Server, token: dict[str, str]) -> None:
     """Learn what the application says to PostgreSQL for a request of each kind.
 
-    Each is asked for twice: what is said only the first time makes plans, or counts.
+    Each is asked for twice: what is said only the first time makes plans, or counts. A plan that
+    another kind has made already is not made again.
     """
     client, said = listen(server)
+    plans: dict[str, str] = {}
     for kind in kinds:
         heard = []
         for values in ({**MARKS, "number": 0}, MARKS):
@@ -239,7 +242,8 @@ def overhear(kinds: Sequence[Kind], server: Server, token: dict[str, str]) -> No
             assert answer.status_code < 300, answer.get_data()
             heard.append(list(said))
         first, again = heard
-        kind.plans = [statement for statement in first if statement.startswith("PREPARE ")]
+        plans |= {made[1]: made[0] for each in first if (made := PREPARED.match(each))}
+        kind.plans = [plans[name] for each in again for name in EXECUTED.findall(each)]
         kind.statements = [marked(statement) for statement in again]
         if kind.limit is not None:
             once = [marked(each) for each in first if each not in (*kind.plans, *again)]
@@ -385,6 +389,23 @@ def opposite(ours: Server, measured: Sequence[Workload], token: dict[str, str]) 
     return Bare(url, folder, SECRET, BARE_SPOKEN=str(spoken))
 
 
+def begin(
+    folder: Path, rows: int, running: ExitStack
+) -> tuple[Cluster, Server, Bare, list[Workload], dict[str, str]]:
+    """Both servers over one database, which answer the same; and a token for ours."""
+    cluster = Cluster(folder / "data")
+    url = cluster.ensure()
+    running.callback(cluster.stop)
+    ours = running.enter_context(Server(url, folder, SECRET))
+    fill(ours, folder, rows)
+    token = ours.sign_in()
+    _, page, _ = ours.call("GET", f"{PRODUCTS}?skip={rows * 9 // 10}&limit=20")
+    measured = workloads(rows, page["next_cursor"])
+    bare = running.enter_context(opposite(ours, measured, token))
+    compare([kind for each in measured for _, kind in each.kinds], [ours.port, bare.port], rows)
+    return cluster, ours, bare, measured, token
+
+
 def main() -> None:
     """Read the options, run, print."""
     options = argparse.ArgumentParser(prog="make bench", description=__doc__.splitlines()[0])
@@ -400,17 +421,8 @@ def main() -> None:
         options.error("--seconds, --rounds and --clients must be 1 or more.")
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as running:
         folder = Path(name)
-        cluster = Cluster(folder / "data")
-        url = cluster.ensure()
-        running.callback(cluster.stop)
+        cluster, ours, bare, measured, token = begin(folder, rows, running)
         database = int(str(cluster.status()["pid"]))
-        ours = running.enter_context(Server(url, folder, SECRET))
-        fill(ours, folder, rows)
-        token = ours.sign_in()
-        _, page, _ = ours.call("GET", f"{PRODUCTS}?skip={rows * 9 // 10}&limit=20")
-        measured = workloads(rows, page["next_cursor"])
-        bare = running.enter_context(opposite(ours, measured, token))
-        compare([kind for each in measured for _, kind in each.kinds], [ours.port, bare.port], rows)
         servers = {"ours": ours, "bare": bare}
         for workload, server in itertools.product(measured, servers.values()):  # to be warm
             load(server.port, workload.requests(rows, token), 0.2, clients)

@@ -53,7 +53,7 @@ TRACES: dict[str, Traces] = {
         ),
         settings=("REQUIRE_IDEMPOTENCY_KEY",),
         files=(
-            *("tests/bench*.py", "tests/soak_migrations.py"),
+            *("tests/bench*.py", "tests/house/test_bench.py", "tests/soak_migrations.py"),
             *("docs/benchmarks.md", "docs/catalogue/*"),
         ),
     ),
