@@ -195,17 +195,15 @@ def test_a_document_has_as_many_members_as_its_schema(context: None, members: in
     """Whatever they are called."""
     odd = 'it\'s \\ "{}" of 100% ß :x'
     names = [odd.format(n) for n in range(members)]
-    fields = {f"n{n}": _id(name) for n, name in enumerate(names)}
+    fields = {
+        f"n{n}": Int(attribute="id", data_key=name, dump_only=True) for n, name in enumerate(names)
+    }
     schema: Any = type("Wide", (Schema,), fields)()
     product = make_product()
     expected = dumped(schema.dump(product))
     assert documents.find(Lookup(Product, product.id), schema).document.decode() == expected
     among = Lookup(Product, product.id, select(Product).where(Product.id > 0))
     assert documents.find(among, schema).document.decode() == expected
-
-
-def _id(name: str) -> Int:
-    return Int(attribute="id", data_key=name, dump_only=True)
 
 
 @pytest.mark.parametrize("strings", ["on", "off"])
