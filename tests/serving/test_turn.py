@@ -54,15 +54,12 @@ def test_who_is_slow_loses_it_and_a_third_may_have_it_then() -> None:
     assert not third.is_set()
 
 
-def test_who_was_quick_for_long_loses_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_was_not_slow_for_long_loses_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("project.serving.turn.CALM", 3)
     turn = Turn()
     turn.take()
     second = taker(turn)
-    end = time.monotonic() + 20 * PATIENCE
-    while time.monotonic() < end:
-        turn.start()
-        turn.stop()
+    time.sleep(20 * PATIENCE)  # some looks
     assert not second.is_set()
     turn.start()
     assert second.wait(5)
