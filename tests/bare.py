@@ -18,9 +18,10 @@ from typing import Any
 import psycopg2
 from psycopg2 import extensions
 
+from project.db.connections import PASSED
+from project.http.pages import BREAK
+
 SPOKEN: dict[str, Any] = json.loads(Path(os.environ["BARE_SPOKEN"]).read_text())
-PASSED = extensions.new_type((1042,), "PASSED", extensions.BYTES)  # as documents are asked for
-BREAK = b",\n"  # between two items
 NUMBER = re.compile(r"-?\d+")
 
 Environ = dict[str, Any]

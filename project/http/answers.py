@@ -66,7 +66,7 @@ class Answers(flask_smorest.Blueprint):
             if shaped:
                 openapi.note(answered, "shaped", True)
             headers = openapi.item_headers(located=bool(at), tagged=tagged)
-            return self._documented(answered, self.response(status, out, headers=headers))
+            return self.documented(answered, self.response(status, out, headers=headers))
 
         return decorate
 
@@ -104,14 +104,14 @@ class Answers(flask_smorest.Blueprint):
                 return Document(*pages.read(found, item, counts, given, **wanted))
 
             openapi.note(answered, "written", schema)
-            found: View = read(self._documented(answered, self.response(200, page)))
+            found: View = read(self.documented(answered, self.response(200, page)))
             return found
 
         return decorate
 
     @staticmethod
-    def _documented(view: View, decorate: Decorator) -> View:
-        """The view itself, which makes its response, with what the library tells of it."""
+    def documented(view: View, decorate: Decorator) -> View:
+        """The view itself, with what the library tells of it: who calls it does not meet that."""
         view._apidoc = decorate(view)._apidoc  # type: ignore[attr-defined]
         return view
 
@@ -148,8 +148,7 @@ class Answers(flask_smorest.Blueprint):
                 found = view(*args, **kwargs)
                 return current_app.response_class(found, content_type=content_type)
 
-            documented: View = self.response(200, {"type": "string"}, **media)(answered)
-            return documented
+            return self.documented(answered, self.response(200, {"type": "string"}, **media))
 
         return decorate
 
@@ -186,8 +185,7 @@ class Answers(flask_smorest.Blueprint):
             view(*args, **kwargs)
             return current_app.response_class(status=202)
 
-        documented: View = self.response(202)(answered)
-        return documented
+        return self.documented(answered, self.response(202))
 
     def queued(self, schema: type[Schema]) -> Decorator:
         """Answer 202 with the job that will do it, and where to ask how far it is."""

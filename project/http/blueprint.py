@@ -104,8 +104,7 @@ class Blueprint(Answers):
                     return view(*args, **values, **kwargs)
                 return view(*args, values, **kwargs)
 
-            handed._apidoc = document(view)._apidoc  # type: ignore[attr-defined]
-            return handed
+            return self.documented(handed, document)
 
         return decorate
 

@@ -166,7 +166,8 @@ class Reader(SocketUnreader):
         """The request whose head is held; a parser that would wait for more of it is refused."""
         if (fields := self.fields) is not None:
             line, _, rest = held.partition(LINE)
-            if rest.startswith(fields.data) and LF not in line and len(line) <= fields.limit:
+            longest = fields.head["limit_request_line"]  # 0 if any length will do: the long way
+            if rest.startswith(fields.data) and LF not in line and len(line) <= longest:
                 self.read()
                 self.unread(rest[len(fields.data) :])
                 return Head.again(fields, self, line, count)
@@ -196,13 +197,11 @@ class Reader(SocketUnreader):
 class Fields:
     """The header fields of a request as they came, with the empty line that ends them.
 
-    limit: how long a request line may be; one that may have any length has none here.
     head: what is known of the request, after its line and its body.
     environ: what the application was told with them, once it was.
     """
 
     data: bytes
-    limit: int
     head: dict[str, Any] = field(default_factory=dict)
     environ: dict[str, Any] | None = None
 
@@ -236,5 +235,5 @@ class Head(Request):
         parsed: list[tuple[str, str]] = super().parse_headers(data, from_trailer)
         expecting = any(name == "EXPECT" for name, _ in parsed)  # which HTTP/1.0 ignores
         if not from_trailer and not expecting:
-            self.fields = Fields(data + LINE + LINE, self.limit_request_line)
+            self.fields = Fields(data + LINE + LINE)
         return parsed

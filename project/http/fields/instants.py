@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, func
 
 from project.http.fields.value import NULL, Value, constant
 
-ZONE, SPELLING = constant("UTC"), constant('YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-QUOTED = constant(r'\"YYYY-MM-DD"T"HH24:MI:SS.US"Z"\"')
+FORM = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+ZONE, SPELLING, QUOTED = map(constant, ("UTC", FORM, rf"\"{FORM}\""))
 
 
 class Timestamp(Value):
